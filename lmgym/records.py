@@ -24,7 +24,7 @@ class Problem(NamedTuple):
     """The private ground truth; never shown to the agent."""
     split: str
     """Name of the split that the problem was drawn from."""
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
     """Address inside the split, in [0, 2**63)."""
     difficulty: float = 1.0
     """The task's own scale; for graded tasks the level."""

@@ -92,7 +92,7 @@ class Task(ABC):
 
 
 class SingleTurnTask(Task):
-    """A task that is over after the agent's first turn: write ``problems``, ``verify``, ``demonstrations``."""
+    """A task that is over after the first turn: write ``problems``, ``verify``, ``demonstrations``."""
 
     @final
     def start(self, problem: Problem) -> Problem:
