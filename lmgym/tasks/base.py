@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
-from typing import Any, NamedTuple, final
+from typing import Any, NamedTuple, Self, final
 
 import numpy as np
 
-from lmgym.errors import UnknownNameError
+from lmgym.errors import InvalidValueError, UnknownNameError
 from lmgym.records import Problem, Transcript, Turn, Verdict
 
 HASHED_SPLITS = ("train", "validation", "test")
@@ -54,6 +54,53 @@ class Task(ABC):
     def fingerprint(self) -> str:
         """Name and every option that changes problems, e.g. ``Math(level=3, style='answer')``."""
 
+    @property
+    def alphabet(self) -> str | None:
+        """Every character that an agent's turn can need (end of turn aside), None if any may be needed."""
+        return None
+
+    @property
+    def max_prompt_chars(self) -> int:
+        """Upper bound on the length of any split's prompt, in characters; a token never holds less than one."""
+        return 512
+
+    @property
+    def max_reply_chars(self) -> int:
+        """Upper bound on the length of a reply between two turns; 0 for tasks of one turn."""
+        return 0
+
+    @property
+    def max_turns(self) -> int:
+        """Upper bound on the number of agent turns in an episode."""
+        return 1
+
+    @property
+    def default_max_new_tokens(self) -> int:
+        """Budget of one agent turn in characters of its longest demonstration, the end token included."""
+        return 64
+
+    @property
+    def level(self) -> int:
+        """The task's own difficulty level, in [1, max_level]; 1 for tasks without levels."""
+        return 1
+
+    @property
+    def max_level(self) -> int:
+        """Highest level that ``at_level`` knows; 1 for tasks without levels."""
+        return 1
+
+    def at_level(self, level: int) -> Self:
+        """Returns this task with another level, all other options kept; used by curricula.
+
+        Raises:
+            InvalidValueError: ``level`` is not in [1, max_level].
+        """
+        if level != self.level:
+            raise InvalidValueError(
+                f"{type(self).__name__} has only level {self.level}, got level={level!r}."
+            )
+        return self
+
     @abstractmethod
     def problems(self, split: str, indices: Sequence[int]) -> list[Problem]:
         """Returns the problems at ``indices`` of ``split``; infinite splits draw with replacement.
@@ -73,6 +120,10 @@ class Task(ABC):
     @abstractmethod
     def verify(self, transcript: Transcript) -> Verdict:
         """Returns the verdict on ``transcript``, finished or not. Never raises on any text, bounded time."""
+
+    def verify_batch(self, transcripts: Sequence[Transcript]) -> list[Verdict]:
+        """Returns ``verify`` of each transcript; subclasses may be faster, never different."""
+        return [self.verify(transcript) for transcript in transcripts]
 
     @abstractmethod
     def demonstrations(self, problem: Problem, rng: np.random.Generator) -> tuple[str, ...]:
