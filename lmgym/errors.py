@@ -70,3 +70,15 @@ class EmptyProblemSetError(LmgymError, ValueError):
 
 class MissingDependencyError(LmgymError, ImportError):
     """An optional dependency is not installed; the message gives the pip command."""
+
+
+class ModelError(LmgymError, ValueError):
+    """A model that cannot be used: unknown path, corrupted or pickled weights, code in its config."""
+
+
+class DeviceError(LmgymError, ValueError):
+    """A device that does not exist here."""
+
+
+class OutOfMemoryError(LmgymError, MemoryError):
+    """Even a micro-batch of one row does not fit into memory."""
