@@ -1,4 +1,4 @@
-"""Writes what a benchmark measured to benchmarks/results/NAME.json, with everything needed to get it again."""
+"""Writes what a benchmark measured to benchmarks/results/NAME.json, with all that is needed to repeat it."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> str:
-    """Returns the commit's hash, with "+" when tracked files differ from it, "unknown" outside a repository."""
+    """Returns the commit's hash, with "+" when tracked files differ from it; "unknown" outside git."""
     root = RESULTS.parent.parent
     try:
         commit = _git(root, "rev-parse", "HEAD")
