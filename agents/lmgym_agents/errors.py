@@ -1,0 +1,41 @@
+"""Errors of the agents; each says what was given, what is allowed, what to do."""
+
+from __future__ import annotations
+
+from lmgym.errors import LmgymError, PromptTooLongError
+
+
+class EngineError(LmgymError):
+    """Base of what the engine raises on purpose."""
+
+
+class EmptyPromptError(EngineError, ValueError):
+    """A prompt without a token: a causal model has nothing to predict the first token from."""
+
+
+class TokenOutOfVocabularyError(EngineError, ValueError):
+    """A token id that the model has no embedding or no logit for."""
+
+
+class ContextLengthError(EngineError, PromptTooLongError):
+    """A prompt with the tokens that may be added is longer than the model's context."""
+
+
+class NonFiniteLogitsError(EngineError, ArithmeticError):
+    """The model gave NaN, +inf, or nothing but -inf for the next token."""
+
+
+class SlotError(EngineError, ValueError):
+    """A cache slot that isn't held, or more slots than the engine has."""
+
+
+class UnsupportedModelError(EngineError, ValueError):
+    """A model that the engine can't generate with."""
+
+
+class CheckpointError(LmgymError, ValueError):
+    """A checkpoint that can't be written, found, read or used; the message says which part and why."""
+
+
+class CheckpointWarning(UserWarning):
+    """A checkpoint was passed over as damaged, or an old one couldn't be removed; the run goes on."""
