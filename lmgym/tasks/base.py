@@ -61,7 +61,7 @@ class Task(ABC):
 
     @property
     def max_prompt_chars(self) -> int:
-        """Upper bound on the length of any split's prompt, in characters; a token never holds less than one."""
+        """Upper bound on the length of any split's prompt, in characters."""
         return 512
 
     @property
@@ -76,7 +76,7 @@ class Task(ABC):
 
     @property
     def default_max_new_tokens(self) -> int:
-        """Budget of one agent turn in characters of its longest demonstration, the end token included."""
+        """Budget of one agent turn: the characters of the longest demonstration plus the end token."""
         return 64
 
     @property
