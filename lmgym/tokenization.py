@@ -171,7 +171,7 @@ class HFTokenizer:
         end_token = end_token or _token_text(source.config.get("eos_token"))
         if end_token is None or end_token not in vocabulary:
             raise TokenizerError(
-                f"tokenizer {self.name!r} has no end token (eos_token is {end_token!r}), which every turn needs. "
+                f"tokenizer {self.name!r} has no end token (eos_token: {end_token!r}), which turns need. "
                 f"Name one of its tokens: HFTokenizer({self.name!r}, end_token=...)."
             )
         pad_token = pad_token or _token_text(source.config.get("pad_token"))
@@ -254,8 +254,8 @@ def _read_source(tokenizer: Any) -> _Source:
     library = getattr(tokenizer, "backend_tokenizer", None)
     if not isinstance(library, tokenizers.Tokenizer):
         raise TokenizerError(
-            f"{type(tokenizer).__name__} is not a fast tokenizer; give 'char', a folder with tokenizer.json, or "
-            "a fast tokenizer of transformers (one that has .backend_tokenizer)."
+            f"{type(tokenizer).__name__} is not a fast tokenizer; give 'char', a folder with tokenizer.json, "
+            "or a fast tokenizer of transformers (one that has .backend_tokenizer)."
         )
     names = ("eos_token", "pad_token", "bos_token", "unk_token", "chat_template")
     config = {name: getattr(tokenizer, name, None) for name in names}

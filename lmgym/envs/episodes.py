@@ -1,0 +1,295 @@
+"""B episodes as text: problems, states, turns, verdicts and rewards, from which all environments are made.
+
+Comes in: problems to begin with, and turns that the agent has finished. Goes out: replies, and what ended
+turns earned. Left out: tokens (only their number, for budgets), observations, where problems come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lmgym.envs.infos import Column, Columns
+from lmgym.records import Problem, Transcript, Turn, Verdict
+from lmgym.rewards import Reward, score
+from lmgym.tasks.base import Task
+
+Encode = Callable[[Sequence[str]], list[NDArray[np.int32]]]
+
+
+class Reply(NamedTuple):
+    """What the environment says between two turns of the agent."""
+
+    row: int
+    text: str
+    tokens: NDArray[np.int32]
+
+
+@dataclass(slots=True, kw_only=True)
+class TurnEnds:
+    """What happened to the N rows whose agent turn has just ended."""
+
+    rows: NDArray[np.int64]
+    """int64[N], in ascending order."""
+    turns: list[Turn]
+    """The agent's turns."""
+    rewards: NDArray[np.float64]
+    """float64[N], paid at the end of the turn."""
+    failed: NDArray[np.bool_]
+    """bool[N]; True: some reward of the episode could not be computed."""
+    terminated: NDArray[np.bool_]
+    """bool[N]; the task ended."""
+    truncated: NDArray[np.bool_]
+    """bool[N]; the episode's budget ended before the task did."""
+    replies: list[Reply]
+    """Replies of rows that go on; rows that go on without a reply are not among them."""
+    verdicts: list[Verdict]
+    """Verdicts of the ended rows, in their order."""
+    terms: dict[str, NDArray[np.float64]]
+    """Terms of the episode's rewards, summed over all payments, each float64[number of ended rows]."""
+
+    @property
+    def ended(self) -> NDArray[np.bool_]:
+        """bool[N]; the episode is over, for whatever reason."""
+        return self.terminated | self.truncated
+
+
+class Episodes:
+    """The text side of B episodes; see the module."""
+
+    def __init__(self, reward: Reward, encode: Encode, num_rows: int) -> None:
+        self.reward = reward
+        self._encode = encode
+        self.tasks: list[Task | None] = [None] * num_rows
+        """Under which task each row was begun; they differ where a curriculum has raised the level."""
+        self.problems: list[Problem | None] = [None] * num_rows
+        self.states: list[Any] = [None] * num_rows
+        self.turns: list[tuple[Turn, ...]] = [()] * num_rows
+        self._has_failed = np.zeros(num_rows, np.bool_)
+        self._paid: dict[str, NDArray[np.float64]] = {}
+
+    def begin(self, rows: NDArray[np.int64], task: Task, problems: Sequence[Problem]) -> None:
+        """Starts ``problems`` in ``rows``."""
+        start = task.start
+        for row, problem in zip(rows.tolist(), problems, strict=True):
+            self.tasks[row] = task
+            self.problems[row] = problem
+            self.states[row] = start(problem)
+            self.turns[row] = ()
+        self._has_failed[rows] = False
+        for paid in self._paid.values():
+            paid[rows] = 0.0
+
+    def end_turns(
+        self,
+        rows: NDArray[np.int64],
+        turns: list[Turn],
+        is_cut: NDArray[np.bool_],
+        room: NDArray[np.int64],
+    ) -> TurnEnds:
+        """Lets the task answer the agent's turns, and verifies and pays what has to be.
+
+        Args:
+            rows: int64[N], distinct and ascending.
+            turns: N agent turns.
+            is_cut: bool[N]; True: the episode's budget ended in the middle of the turn, which the task
+                therefore does not answer: the row is truncated.
+            room: int64[N], tokens that the episode's budget leaves; a reply must fit in with one to spare.
+        """
+        terminated = np.zeros(len(turns), np.bool_)
+        truncated = is_cut.copy()
+        waiting = self._respond(rows, turns, terminated, truncated)
+        replies = self._fit_replies(rows, waiting, room, truncated) if waiting else []
+        ended = np.flatnonzero(terminated | truncated)
+        is_paid_now = self.reward.pay != "episode"
+        scored = np.arange(len(turns)) if is_paid_now else ended
+        ends = TurnEnds(
+            rows=rows, turns=turns, rewards=np.zeros(len(turns)), failed=self._has_failed[rows],
+            terminated=terminated, truncated=truncated, replies=replies, verdicts=[], terms={},
+        )  # fmt: skip
+        if len(scored):
+            self._settle(ends, scored, ended)
+        for reply in replies:
+            self.turns[reply.row] += (Turn("environment", reply.text),)
+        return ends
+
+    def pay_steps(self, rows: Sequence[int], partials: Sequence[str]) -> NDArray[np.float64]:
+        """Returns what N steps earn that end in the middle of a turn, float64[N].
+
+        Args:
+            rows: N rows, the same one several times where several of its steps have ended.
+            partials: the text of the turn up to the end of each step.
+        """
+        transcripts = [
+            Transcript(self._problem(row), (*self.turns[row], Turn("agent", partial, False)))
+            for row, partial in zip(rows, partials, strict=True)
+        ]
+        return self._score(np.asarray(rows, np.int64), transcripts)[0]
+
+    def _respond(
+        self,
+        rows: NDArray[np.int64],
+        turns: list[Turn],
+        terminated: NDArray[np.bool_],
+        truncated: NDArray[np.bool_],
+    ) -> list[tuple[int, str | None]]:
+        """Returns (position, reply) of the rows that go on; marks the others in ``terminated``."""
+        waiting = []
+        for position, (row, turn) in enumerate(zip(rows.tolist(), turns, strict=True)):
+            self.turns[row] += (turn,)
+            if truncated[position]:
+                continue
+            task = self.tasks[row]
+            assert task is not None, row
+            state, reply, is_over = task.respond(self.states[row], turn)
+            self.states[row] = state
+            if is_over:
+                terminated[position] = True
+            else:
+                waiting.append((position, reply))
+        return waiting
+
+    def _fit_replies(
+        self,
+        rows: NDArray[np.int64],
+        waiting: list[tuple[int, str | None]],
+        room: NDArray[np.int64],
+        truncated: NDArray[np.bool_],
+    ) -> list[Reply]:
+        tokens = self._encode([reply or "" for _, reply in waiting])
+        replies = []
+        for (position, text), ids in zip(waiting, tokens, strict=True):
+            if len(ids) + 1 > room[position]:
+                truncated[position] = True
+            elif text is not None:
+                replies.append(Reply(int(rows[position]), text, ids))
+        return replies
+
+    def _settle(self, ends: TurnEnds, scored: NDArray[np.int64], ended: NDArray[np.int64]) -> None:
+        """Fills in rewards, failures, verdicts and terms of the turns at the positions ``scored``."""
+        rows = ends.rows[scored]
+        transcripts = [
+            Transcript(self._problem(row), self.turns[row], is_terminated, is_truncated)
+            for row, is_terminated, is_truncated in zip(
+                rows.tolist(), ends.terminated[scored].tolist(), ends.truncated[scored].tolist(), strict=True
+            )
+        ]
+        values, verdicts, terms = self._score(rows, transcripts)
+        ends.rewards[scored] = values
+        ends.failed = self._has_failed[ends.rows]
+        if len(ended) == len(scored):
+            ends.verdicts = verdicts
+        else:
+            ends.verdicts = [verdicts[position] for position in ended.tolist()]
+        if self.reward.pay == "episode":
+            ends.terms = terms
+        else:
+            ends.terms = {name: paid[ends.rows[ended]] for name, paid in self._paid.items()}
+
+    def _score(
+        self, rows: NDArray[np.int64], transcripts: list[Transcript]
+    ) -> tuple[NDArray[np.float64], list[Verdict], dict[str, NDArray[np.float64]]]:
+        verdicts = self._verify(rows, transcripts)
+        judged = [
+            Transcript(problem, turns, is_terminated, is_truncated, verdict)
+            for (problem, turns, is_terminated, is_truncated, _), verdict in zip(
+                transcripts, verdicts, strict=True
+            )
+        ]
+        scores = score(self.reward, judged)
+        if scores.failed.any():
+            self._has_failed[rows[scores.failed]] = True
+        if self.reward.pay != "episode":
+            for name, term in scores.terms.items():
+                paid = self._paid.setdefault(name, np.zeros(len(self.turns)))
+                np.add.at(paid, rows, term)
+        return scores.values, verdicts, scores.terms
+
+    def _verify(self, rows: NDArray[np.int64], transcripts: list[Transcript]) -> list[Verdict]:
+        tasks = [self.tasks[row] for row in rows.tolist()]
+        first = tasks[0]
+        assert first is not None
+        if all(task is first for task in tasks):
+            verdicts: list[Verdict] = first.verify_batch(transcripts)
+            return verdicts
+        return [task.verify(t) for task, t in zip(tasks, transcripts, strict=True) if task is not None]
+
+    def _problem(self, row: int) -> Problem:
+        problem = self.problems[row]
+        assert problem is not None, row
+        return problem
+
+    def restore(self, row: int, task: Task, problem: Problem, turns: Sequence[Turn]) -> None:
+        """Puts ``row`` back to where ``turns`` have led: pure tasks give the state again."""
+        state: Any = task.start(problem)
+        for turn in turns:
+            if turn.role == "agent":
+                state = task.respond(state, turn).state
+        self.tasks[row], self.problems[row], self.states[row] = task, problem, state
+        self.turns[row] = tuple(turns)
+
+    def get_payments(self) -> dict[str, Any]:
+        """Returns what the running episodes were paid so far, as numpy arrays."""
+        return {"has_failed": self._has_failed.copy(), "paid": {n: p.copy() for n, p in self._paid.items()}}
+
+    def set_payments(self, payments: dict[str, Any]) -> None:
+        self._has_failed = np.array(payments["has_failed"], np.bool_)
+        self._paid = {str(name): np.array(paid, np.float64) for name, paid in payments["paid"].items()}
+
+    def clone(self) -> Self:
+        """Returns a copy that goes on independently; problems, states and turns, immutable, are shared."""
+        copy = type(self)(self.reward, self._encode, 0)
+        copy.tasks, copy.problems = list(self.tasks), list(self.problems)
+        copy.states, copy.turns = list(self.states), list(self.turns)
+        copy.set_payments(self.get_payments())
+        return copy
+
+
+def begin_columns(rows: NDArray[np.int64], problems: Sequence[Problem]) -> Columns:
+    """Returns the infos of episodes that begin."""
+    return {
+        "prompt": Column(rows, [problem.prompt for problem in problems]),
+        "split": Column(rows, [problem.split for problem in problems]),
+        "problem_index": Column(rows, np.array([problem.index for problem in problems], np.int64)),
+        "difficulty": Column(rows, np.array([problem.difficulty for problem in problems], np.float64)),
+    }
+
+
+def turn_columns(ends: TurnEnds, chosen: NDArray[np.int64]) -> Columns:
+    """Returns the infos that every ended turn has, of the turns at the positions ``chosen``."""
+    rows = ends.rows[chosen]
+    turns = [ends.turns[position] for position in chosen.tolist()]
+    return {
+        "response": Column(rows, [turn.text for turn in turns]),
+        "stopped": Column(rows, np.array([turn.is_complete for turn in turns], np.bool_)),
+    }
+
+
+def end_columns(ends: TurnEnds, ended: NDArray[np.int64], num_tokens: Any, num_actions: Any) -> Columns:
+    """Returns the infos of ended episodes (the turns at the positions ``ended``), those of the turn included.
+
+    Args:
+        ends: what happened.
+        ended: positions of all ended episodes.
+        num_tokens: int array[B], tokens in each row.
+        num_actions: int array[B], actions of each row.
+    """
+    rows = ends.rows[ended]
+    verdicts = ends.verdicts
+    failed = ends.failed[ended]
+    # A row without a reward has no terms either, else an average over rows would count it as 0.
+    terms = {name: Column(rows[~failed], term[~failed]) for name, term in ends.terms.items()}
+    return turn_columns(ends, ended) | {
+        "success": Column(rows, np.array([verdict.status == "correct" for verdict in verdicts], np.bool_)),
+        "status": Column(rows, [verdict.status for verdict in verdicts]),
+        "reason": Column(rows, [verdict.reason for verdict in verdicts]),
+        "score": Column(rows, np.array([verdict.score for verdict in verdicts], np.float64)),
+        "reward_terms": Column(rows, terms),
+        "reward_failed": Column(rows, failed),
+        "num_tokens": Column(rows, num_tokens[rows].astype(np.int64)),
+        "num_actions": Column(rows, num_actions[rows].astype(np.int64)),
+    }

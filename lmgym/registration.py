@@ -1,0 +1,52 @@
+"""The one table of environments, and their registration with Gymnasium.
+
+Entry points are strings, so registering imports neither tasks nor tokenizers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+
+
+class Entry(NamedTuple):
+    """One environment."""
+
+    id: str
+    task: str
+    """``"module:Class"`` of the task."""
+    summary: str
+    """What it is, in one line, as ``lmgym list`` prints it."""
+    options: Mapping[str, Any] = MappingProxyType({})
+    """Options that differ from the defaults; a caller's own come before them."""
+
+
+_ARITHMETIC = "lmgym.tasks.arithmetic:"
+_PROBES = "lmgym.tasks.probes:"
+
+# fmt: off
+TABLE: tuple[Entry, ...] = (
+    Entry("lmgym/Math-v0", _ARITHMETIC + "Math", "Arithmetic from one-digit sums to long mixed expressions."),
+    Entry("lmgym/Echo-v0", _PROBES + "Echo", "Probe: repeat the word."),
+    Entry("lmgym/Reverse-v0", _PROBES + "Reverse", "Probe: say the word backwards."),
+    Entry("lmgym/Count-v0", _PROBES + "Count", "Probe: count a letter."),
+    Entry("lmgym/Delayed-v0", _PROBES + "Delayed", "Probe of several turns: say what was asked long ago."),
+    Entry("lmgym/Guess-v0", _PROBES + "Guess", "Probe of several turns: find a number by asking."),
+    Entry("lmgym/Shortcut-v0", _PROBES + "Shortcut", "Probe: a tempting answer is paid a little.",
+          {"reward": "partial"}),
+)
+# fmt: on
+
+
+def register_environments() -> None:
+    """Registers every environment of ``TABLE``, each for ``gym.make`` and ``gym.make_vec``."""
+    for entry in TABLE:
+        gym.register(
+            id=entry.id,
+            entry_point="lmgym.envs.make:make_env",
+            vector_entry_point="lmgym.envs.make:make_vector_env",
+            kwargs={"task": entry.task, **entry.options},
+        )
