@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lmgym.errors import LmgymError, PromptTooLongError
+from lmgym.errors import LmgymError, ModelError, PromptTooLongError
 
 
 class EngineError(LmgymError):
@@ -29,7 +29,7 @@ class SlotError(EngineError, ValueError):
     """A cache slot that isn't held, or more slots than the engine has."""
 
 
-class UnsupportedModelError(EngineError, ValueError):
+class UnsupportedModelError(EngineError, ModelError):
     """A model that the engine can't generate with."""
 
 

@@ -1,0 +1,230 @@
+"""A key-value cache with one slot a row, and attention over it.
+
+In: the queries, keys and values of new tokens, packed without padding. Out: what they attend to. A *plan*
+says once for all layers which slots and positions the tokens of one forward pass have:
+
+- ``PromptPlan``: whole prompts into empty slots;
+- ``StepPlan``: one token for each of the first n slots (the hot path, which copies nothing);
+- ``ExtendPlan``: any number of tokens after what any slots hold.
+
+Left out: projections, position encodings and everything else that differs between architectures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheShape:
+    """What attention needs to know of a model.
+
+    ``scales`` holds, layer by layer, the factor on query times key.
+    """
+
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
+    scales: tuple[float, ...]
+
+    @property
+    def query_width(self) -> int:
+        """Columns that hold the queries, the first of a token's packed projections."""
+        return self.num_heads * self.head_dim
+
+    @property
+    def kv_width(self) -> int:
+        """Columns that hold the keys and then the values."""
+        return 2 * self.num_kv_heads * self.head_dim
+
+
+class KVCache:
+    """Keys and values of every layer: ``data`` is [layers, slots * length, 2 * kv_heads * head_dim].
+
+    Row ``slot * length + position`` of a layer holds the keys, then the values, of one token.
+    """
+
+    def __init__(
+        self, shape: CacheShape, num_slots: int, length: int, dtype: torch.dtype, device: torch.device
+    ):
+        self.shape = shape
+        self.num_slots = num_slots
+        self.length = length
+        # Zeros, not rubbish: a masked key has weight 0, but 0 times NaN would still be NaN.
+        size = (len(shape.scales), num_slots * length, shape.kv_width)
+        self.data = torch.zeros(size, dtype=dtype, device=device)
+        self.slot_starts = torch.arange(num_slots, device=device) * length
+
+    def slots(self) -> Tensor:
+        """Returns the data as a view [layers, slots, length, kv_width]."""
+        return self.data.unflatten(1, (self.num_slots, self.length))
+
+    def copy(self, source: IntArray, target: IntArray, length: int) -> None:
+        """Copies the first ``length`` positions of each source slot into the target slot beside it."""
+        slots, device = self.slots(), self.data.device
+        rows = torch.from_numpy(source).to(device)
+        slots[:, torch.from_numpy(target).to(device), :length] = slots[:, rows, :length]
+
+    def split(self, stored: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Splits [layers, n, t, kv_width] into the keys and the values, views [n, kv_heads, t, head_dim]."""
+        shape = self.shape
+        heads = stored.unflatten(-1, (2, shape.num_kv_heads, shape.head_dim)).permute(3, 0, 1, 4, 2, 5)
+        keys, values = heads.unbind(0)
+        return keys.unbind(0), values.unbind(0)
+
+
+class Plan(Protocol):
+    """Where the tokens of one forward pass stand.
+
+    ``positions`` is int64[m], the position of each packed token in its row; ``last`` is int64[n], the index
+    of each row's last token among the packed ones, or None where every token is its row's last.
+    """
+
+    positions: Tensor
+    last: Tensor | None
+
+    def attend(self, layer: int, qkv: Tensor) -> Tensor:
+        """Stores the new keys and values and returns what the queries attend to.
+
+        Args:
+            layer: index of the layer.
+            qkv: [m, query_width + kv_width]: queries, keys and values of the packed tokens.
+
+        Returns:
+            [m, query_width].
+        """
+
+
+class StepPlan:
+    """One new token for each of the slots 0 … n-1; reads the cache in place."""
+
+    last: Tensor | None = None
+
+    def __init__(self, cache: KVCache, positions: Tensor, length: int, *, is_ragged: bool):
+        """Plans a step.
+
+        Args:
+            cache: the cache.
+            positions: int64[n] on the cache's device; where each slot's new token goes.
+            length: one more than the largest of ``positions`` (or anything above that).
+            is_ragged: whether a slot ends before ``length``, so that its tail must be masked.
+        """
+        n = len(positions)
+        self.positions = positions
+        self._cache, self._n = cache, n
+        self._rows = cache.slot_starts[:n] + positions
+        self._keys, self._values = cache.split(cache.slots()[:, :n, :length])
+        self._bias: Tensor | None = None
+        if is_ragged:
+            columns = torch.arange(length, device=positions.device)
+            is_hidden = columns > positions[:, None]
+            bias = torch.zeros(is_hidden.shape, dtype=cache.data.dtype, device=positions.device)
+            self._bias = bias.masked_fill_(is_hidden, -torch.inf)[:, None, None]
+
+    def attend(self, layer: int, qkv: Tensor) -> Tensor:
+        """See ``Plan``."""
+        shape = self._cache.shape
+        self._cache.data[layer].index_copy_(0, self._rows, qkv[:, shape.query_width :])
+        # The query heads that share a key head stand where a query's positions would: no key is repeated.
+        query = qkv[:, : shape.query_width].view(self._n, shape.num_kv_heads, -1, shape.head_dim)
+        out = F.scaled_dot_product_attention(
+            query, self._keys[layer], self._values[layer], attn_mask=self._bias, scale=shape.scales[layer]
+        )
+        return out.reshape(self._n, shape.query_width)
+
+
+class _PackedRows:
+    """Rows of different lengths packed one after the other, and how to pad them."""
+
+    def __init__(self, starts: IntArray, lengths: IntArray, device: torch.device):
+        self.n, self.width = len(lengths), int(lengths.max())
+        self.is_even = bool((lengths == self.width).all())
+        row = np.repeat(np.arange(self.n), lengths)
+        first = np.cumsum(lengths) - lengths
+        offset = np.arange(int(lengths.sum())) - first[row]
+        self.row = torch.from_numpy(row).to(device)
+        self.positions = torch.from_numpy(offset + starts[row]).to(device)
+        self.last = torch.from_numpy(first + lengths - 1).to(device)
+        self._cells = torch.from_numpy(row * self.width + offset).to(device)
+
+    def pad(self, packed: Tensor) -> Tensor:
+        """Returns [n, width, …] from [m, …], zeros in the padding."""
+        if self.is_even:
+            return packed.unflatten(0, (self.n, self.width))
+        padded = packed.new_zeros((self.n * self.width, *packed.shape[1:]))
+        return padded.index_copy_(0, self._cells, packed).unflatten(0, (self.n, self.width))
+
+    def pack(self, padded: Tensor) -> Tensor:
+        """Returns [m, …] from [n, width, …]."""
+        flat = padded.flatten(0, 1)
+        return flat if self.is_even else flat[self._cells]
+
+
+class PromptPlan:
+    """Whole prompts into empty slots: causal attention among the new tokens alone."""
+
+    def __init__(self, cache: KVCache, slots: IntArray, lengths: IntArray):
+        device = cache.data.device
+        self._cache = cache
+        self._packed = _PackedRows(np.zeros_like(lengths), lengths, device)
+        self.positions, self.last = self._packed.positions, self._packed.last
+        self._rows = torch.from_numpy(slots * cache.length).to(device)[self._packed.row] + self.positions
+
+    def attend(self, layer: int, qkv: Tensor) -> Tensor:
+        """See ``Plan``."""
+        shape = self._cache.shape
+        self._cache.data[layer].index_copy_(0, self._rows, qkv[:, shape.query_width :])
+        heads = self._packed.pad(qkv).unflatten(-1, (-1, shape.head_dim)).transpose(1, 2)
+        query, key, value = heads.split((shape.num_heads, shape.num_kv_heads, shape.num_kv_heads), dim=1)
+        # Padding stands to the right: causality already hides it from every real query.
+        out = F.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            is_causal=True,
+            scale=shape.scales[layer],
+            enable_gqa=shape.num_heads != shape.num_kv_heads,
+        )
+        return self._packed.pack(out.transpose(1, 2).flatten(2))
+
+
+class ExtendPlan:
+    """New tokens for any slots, after the tokens that they hold; reads copies of these slots."""
+
+    def __init__(self, cache: KVCache, slots: IntArray, starts: IntArray, lengths: IntArray):
+        device = cache.data.device
+        self._cache = cache
+        self._slots = torch.from_numpy(slots).to(device)
+        self._packed = _PackedRows(starts, lengths, device)
+        self.positions, self.last = self._packed.positions, self._packed.last
+        self._rows = self._slots[self._packed.row] * cache.length + self.positions
+        self._length = int((starts + lengths).max())
+        columns = torch.arange(self._length, device=device)
+        is_visible = columns <= self._packed.pad(self.positions)[..., None]
+        self._is_visible = is_visible[:, None]  # a padded query sees column 0: its result is dropped
+
+    def attend(self, layer: int, qkv: Tensor) -> Tensor:
+        """See ``Plan``."""
+        cache, shape = self._cache, self._cache.shape
+        cache.data[layer].index_copy_(0, self._rows, qkv[:, shape.query_width :])
+        stored = cache.slots()[layer : layer + 1, self._slots, : self._length]
+        keys, values = cache.split(stored)
+        query = self._packed.pad(qkv[:, : shape.query_width]).unflatten(-1, (-1, shape.head_dim))
+        out = F.scaled_dot_product_attention(
+            query.transpose(1, 2),
+            keys[0],
+            values[0],
+            attn_mask=self._is_visible,
+            scale=shape.scales[layer],
+            enable_gqa=shape.num_heads != shape.num_kv_heads,
+        )
+        return self._packed.pack(out.transpose(1, 2).flatten(2))
