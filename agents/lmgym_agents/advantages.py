@@ -149,8 +149,8 @@ def whiten(
 
     Call it once on the whole batch, before it is split into minibatches. Invalid cells (padding, environment
     tokens, all of a failed row) come out as 0 and have no influence whatever on the others. The result does
-    not depend on the order of the rows, to the last bit. Cells without any spread are not scaled: they come out as 0
-    with ``shift_mean``, unchanged without.
+    not depend on the order of the rows, to the last bit. Cells without any spread are not scaled:
+    they come out as 0 with ``shift_mean``, unchanged without.
     """
     # Sorting first makes the floating-point sums the same for every order of the rows.
     valid = x[is_valid].double().sort().values

@@ -149,7 +149,9 @@ class FixedKL:
 class AdaptiveKL:
     """A coefficient that is steered so that the KL of an episode stays near a target.
 
-    After each batch: error = clip(kl / target - 1, -0.2, 0.2); coefficient *= 1 + error * num_episodes / horizon.
+    After each batch, with error = clip(kl / target - 1, -0.2, 0.2)::
+
+        coefficient *= 1 + error * num_episodes / horizon
 
     Source: Ziegler et al. 2019, section 2.2 (there: start 0.15, target 6 nats, horizon 10,000 episodes).
     """

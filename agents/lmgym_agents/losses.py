@@ -273,7 +273,7 @@ def entropy_loss(
     denominator: float,
     aggregation: Aggregation = "token",
 ) -> Loss:
-    """Returns minus the mean entropy (nats) of the next-token distributions: times a coefficient, the bonus."""
+    """Returns minus the mean entropy of the next-token distributions, in nats: the bonus."""
     loss = -aggregate(entropies, is_action, denominator, aggregation)
     entropy = torch.where(is_action, entropies.detach(), 0).sum()
     return Loss(loss, {"entropy": entropy, "num_tokens": is_action.sum()})
