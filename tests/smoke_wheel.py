@@ -66,7 +66,7 @@ def build_wheel(folder: Path) -> Path:
 
 def install(wheel: Path) -> None:
     """Installs ``wheel``: from scratch, or by itself where the same dependencies are there already."""
-    pip = ("-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--progress-bar", "off")
+    pip = ("-m", "pip", "--disable-pip-version-check", "-qq", "install", "--progress-bar", "off")
     sources = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
     digest = hashlib.sha256(sources + sys.version.encode()).hexdigest()
     stamp = HOME / ".dependencies"

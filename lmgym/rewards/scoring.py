@@ -198,6 +198,11 @@ def check_scores(reward: Reward, scores: object, transcripts: Sequence[Transcrip
             "A plain function becomes a reward by lmgym.rewards.make_reward(function)."
         )
     num_rows = len(transcripts)
+    if np.shape(scores.values) != (num_rows,):
+        raise RewardError(
+            f"reward {name!r}: values must be {num_rows} real numbers, one a transcript, "
+            f"got an array of shape {list(np.shape(scores.values))}."
+        )
     failed = np.asarray(scores.failed)
     if failed.dtype != np.bool_ or failed.shape != (num_rows,):
         raise RewardError(
