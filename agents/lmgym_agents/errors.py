@@ -39,3 +39,15 @@ class CheckpointError(LmgymError, ValueError):
 
 class CheckpointWarning(UserWarning):
     """A checkpoint was passed over as damaged, or an old one couldn't be removed; the run goes on."""
+
+
+class ResumeError(LmgymError, ValueError):
+    """A run that can't be continued as asked, because its configuration is another one."""
+
+
+class RunFolderError(LmgymError, ValueError):
+    """A run folder that another process is using, or that holds something else already."""
+
+
+class MetricsError(LmgymError, ValueError):
+    """A metrics record that can't be written, or that doesn't belong where it was put."""
