@@ -210,9 +210,14 @@ class Policy(nn.Module):
     def _run(self, backbone: nn.Module, input_ids: Tensor) -> Tensor:
         position_ids = torch.arange(input_ids.shape[1], device=input_ids.device)[None]
         with self._autocast():
-            # No attention mask: with padding on the right the causal one is all that is needed, and kernels
-            # that know they are causal are the fast ones.
-            output = backbone(input_ids=input_ids, position_ids=position_ids, use_cache=False)
+            output = backbone(
+                input_ids=input_ids,
+                # With padding on the right causality alone keeps it out of sight. A mask of ones says so, and
+                # lets the attention kernels that know no other mask than the causal one (the fast ones) run.
+                attention_mask=torch.ones_like(input_ids),
+                position_ids=position_ids,
+                use_cache=False,
+            )
         return cast("Tensor", output.last_hidden_state)
 
     def _needs_model(self, need_logps: bool, need_values: bool) -> bool:
@@ -280,7 +285,9 @@ def _check_output_layer(policy: Policy) -> None:
     try:
         ours = policy.output_logits(policy.hidden_states(ids)).double()
         with policy._autocast():
-            theirs = model(input_ids=ids, use_cache=False).logits.double()
+            theirs = model(
+                input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False
+            ).logits.double()
     except (AttributeError, TypeError) as error:
         raise ModelError(
             f"{type(model).__name__} does not work as a causal language model: {error}"
