@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from math import gcd
+from operator import eq
 from typing import NamedTuple
 
 Number = int | Fraction
@@ -87,7 +88,7 @@ def digit_credit(given: Number, truth: Number) -> float:
     """
     if isinstance(given, int) and isinstance(truth, int):
         left, right = str(_absolute(given)), str(_absolute(truth))
-        agreeing = sum(one == other for one, other in zip(left[::-1], right[::-1], strict=False))
+        agreeing: int = sum(map(eq, left[::-1], right[::-1]))  # map stops at the end of the shorter
         share = agreeing / max(len(left), len(right))
         return share if (given < 0) == (truth < 0) else share / 2
     scale = max(Fraction(_absolute(given)), Fraction(_absolute(truth)))

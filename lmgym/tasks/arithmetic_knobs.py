@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lmgym.errors import InvalidValueError, UnknownNameError
+from lmgym.errors import InvalidValueError
 from lmgym.tasks.expressions import OPERATORS
 from lmgym.tasks.options import check_bool, check_choice, check_int
 
@@ -117,11 +117,15 @@ def make_knobs(level: int, overrides: dict[str, object]) -> Knobs:
     check_int("level", level, 1, max(LEVELS))
     values = LEVELS[level] | {name: value for name, value in overrides.items() if value is not None}
     num_digits = check_int("num_digits", values["num_digits"], 1, 40)
-    answer_digits = values.get("max_answer_digits", max(8, 2 * num_digits + 4))
+    num_operands = check_int("num_operands", values["num_operands"], 2, 16)
+    operators = _check_operators(values["operators"])
+    answer_digits = values.get(
+        "max_answer_digits", default_answer_digits(num_operands, num_digits, operators)
+    )
     return Knobs(
-        num_operands=check_int("num_operands", values["num_operands"], 2, 16),
+        num_operands=num_operands,
         num_digits=num_digits,
-        operators=_check_operators(values["operators"]),
+        operators=operators,
         numbers=_check_kinds(values["numbers"]),
         depth=check_int("depth", values["depth"], 0, 6),
         negatives=check_bool("negatives", values["negatives"]),
@@ -132,13 +136,17 @@ def make_knobs(level: int, overrides: dict[str, object]) -> Knobs:
     )
 
 
+def default_answer_digits(num_operands: int, num_digits: int, operators: str) -> int:
+    """Returns a bound that room is found under: any product of two, or all products where that is all."""
+    if operators == "×":
+        return min(120, (num_operands + EXTRA_OPERANDS) * (num_digits + EXTRA_DIGITS))
+    return max(8, 2 * num_digits + 4)
+
+
 def _check_operators(given: object) -> str:
     if not isinstance(given, str | list | tuple) or not given:
         raise InvalidValueError(f"operators must be a text of one or more of {OPERATORS!r}, got {given!r}.")
-    signs = {_SIGN_ALIASES.get(sign, sign) for sign in given}
-    for sign in signs:
-        if sign not in OPERATORS:
-            raise UnknownNameError("operator", sign, OPERATORS)
+    signs = {check_choice("operators", _SIGN_ALIASES.get(str(sign), sign), OPERATORS) for sign in given}
     return "".join(sign for sign in OPERATORS if sign in signs)
 
 

@@ -83,7 +83,8 @@ class ProblemStream:
             EmptyProblemSetError: the split holds no problem under this configuration.
         """
         found: list[Problem] = []
-        number, block = -1, []
+        number: int | None = None
+        block: list[Problem] = []
         for index in indices:
             if index >> 6 != number:
                 number = int(index) >> 6
