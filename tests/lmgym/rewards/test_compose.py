@@ -14,7 +14,6 @@ from lmgym.rewards import (
     paid,
     score,
 )
-from lmgym.rewards.scoring import check_scores
 
 
 class Foreign:
@@ -82,7 +81,7 @@ def test_a_row_that_fails_in_one_part_fails_as_a_whole_and_costs_only_that_part_
     assert scores.terms["good"].tolist() == [1.0, 0.0]
     assert scores.reasons == ("", "ZeroDivisionError: division by zero")
     assert calls == {"good": 1, "bad": 3}
-    assert check_scores(reward, reward(rows), rows).values.tolist() == [2.0, 0.0]  # also without `score`
+    assert reward(rows).values.tolist() == [2.0, 0.0]  # also without `score`
 
 
 def test_a_mistake_in_a_part_is_named(transcript):

@@ -1,0 +1,177 @@
+"""The ``lmgym`` command: finds the subcommand, reads its options, turns errors of the caller into a message.
+
+Comes in: command line arguments. Goes out: an exit code; 0 is success, 2 a mistake of the caller's. The
+subcommands that train or evaluate live in ``lmgym_agents.cli`` and are imported only when asked for, since
+they need torch. Left out: what the subcommands do.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lmgym.errors import LmgymError, MissingDependencyError, UnknownNameError
+from lmgym.play import PlayConfig, play
+from lmgym.registration import TABLE
+
+AGENT_COMMANDS = {
+    "train": "Train a language model by reinforcement learning or on demonstrations.",
+    "eval": "Measure a model or any agent on a split, with confidence intervals.",
+}
+
+HELP = """\
+Text tasks and reference agents for reinforcement learning on language models.
+
+usage: lmgym COMMAND [OPTIONS]
+       lmgym COMMAND --help
+"""
+
+EXAMPLES = """\
+  lmgym list
+  lmgym play lmgym/Math-v0 --level 3
+  lmgym train ppo --help
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListConfig:
+    """Prints the id of every environment with one line on what it is."""
+
+
+class Command(NamedTuple):
+    """A subcommand: the options that it takes and what is done with them."""
+
+    config: type
+    run: Callable[[Any], int | None]
+
+
+def list_environments(config: ListConfig) -> None:
+    """Prints the table of environments."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("id", style="bold", no_wrap=True)
+    table.add_column("what it is")
+    for entry in TABLE:
+        table.add_row(entry.id, entry.summary)
+    make_console().print(table)
+
+
+OWN_COMMANDS = {"list": Command(ListConfig, list_environments), "play": Command(PlayConfig, play)}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs ``lmgym`` with ``arguments`` (default: those of the process) and returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # text from models may hold what the terminal can't encode
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return _dispatch(words)
+    except LmgymError as error:
+        message = Text.assemble(("error: ", "bold red"), str(error))
+        make_console(stderr=True).print(message, soft_wrap=True)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output, such as `head`, has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """Returns a console that prints text as it is: no markup, no emoji codes, no highlighting."""
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        _print_help()
+        return 0 if words else 2
+    if words[0] in OWN_COMMANDS:
+        return _run(words[0], OWN_COMMANDS[words[0]], words[1:])
+    if words[0] not in AGENT_COMMANDS:
+        raise UnknownNameError("command", words[0], [*OWN_COMMANDS, *AGENT_COMMANDS])
+    commands = load_agent_commands(words[0])
+    if words[0] in commands:
+        return _run(words[0], commands[words[0]], words[1:])
+    names = [name.split(" ", 1)[1] for name in commands if name.startswith(words[0] + " ")]
+    if len(words) == 1 or words[1] in ("-h", "--help"):
+        _print_group(words[0], names, commands)
+        return 0 if len(words) > 1 else 2
+    name = f"{words[0]} {words[1]}"
+    if name not in commands:
+        raise UnknownNameError(f"command after `lmgym {words[0]}`", words[1], names)
+    return _run(name, commands[name], words[2:])
+
+
+def _run(name: str, command: Command, arguments: list[str]) -> int:
+    config: object = tyro.cli(command.config, prog=f"lmgym {name}", args=arguments)
+    return command.run(config) or 0
+
+
+def load_agent_commands(asked: str) -> dict[str, Command]:
+    """Returns ``lmgym_agents.cli.SUBCOMMANDS``, flat: ``{"train ppo": ..., "train sft": ..., "eval": ...}``.
+
+    There the value of a name is ``(config class, function of a config)``, or a mapping of further names.
+
+    Raises:
+        MissingDependencyError: torch or another package that the agents need is not installed.
+    """
+    try:
+        module = importlib.import_module("lmgym_agents.cli")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("lmgym"):
+            raise
+        raise MissingDependencyError(
+            f"`lmgym {asked}` needs {error.name}, which is not installed. The agents with all that they "
+            'need: pip install "lmgym[agents]"'
+        ) from error
+    return _flatten(module.SUBCOMMANDS)
+
+
+def _flatten(commands: Mapping[str, Any], prefix: str = "") -> dict[str, Command]:
+    flat: dict[str, Command] = {}
+    for name, value in commands.items():
+        if isinstance(value, Mapping):
+            flat.update(_flatten(value, f"{prefix}{name} "))
+        else:
+            flat[prefix + name] = Command(*value)
+    return flat
+
+
+def _print_help() -> None:
+    console = make_console()
+    console.print(HELP)
+    own = {name: _first_line(command.config) for name, command in OWN_COMMANDS.items()}
+    _print_names("commands:", own | AGENT_COMMANDS)
+    console.print("\nexamples:\n" + EXAMPLES, end="")
+
+
+def _print_group(word: str, names: Sequence[str], commands: Mapping[str, Command]) -> None:
+    console = make_console()
+    console.print(f"{AGENT_COMMANDS[word]}\n\nusage: lmgym {word} COMMAND [OPTIONS]\n")
+    _print_names("commands:", {name: _first_line(commands[f"{word} {name}"].config) for name in names})
+    console.print(f"\nThe options of each: lmgym {word} COMMAND --help")
+
+
+def _print_names(title: str, lines: Mapping[str, str]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=True, padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for name, line in lines.items():
+        table.add_row(name, line)
+    console = make_console()
+    console.print(title)
+    console.print(table)
+
+
+def _first_line(config: type) -> str:
+    return (config.__doc__ or "").strip().splitlines()[0]

@@ -1,0 +1,223 @@
+"""``lmgym play``: a person is the agent, in the terminal.
+
+Comes in: an environment's id and lines that the person types. Goes out: prompts, replies, verdicts, rewards
+by their terms. Left out: tokens; the person acts in whole responses.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import gymnasium as gym
+import tyro
+from rich.console import Console
+from rich.text import Text
+
+from lmgym.errors import InvalidValueError, UnknownNameError
+from lmgym.registration import TABLE
+from lmgym.seeding import make_generator
+
+ASK_FOR_DEMONSTRATION = "?"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlayConfig:
+    """Lets you answer an environment's problems and shows what each answer is paid.
+
+    A line is an answer; end it with a backslash to go on in the next line. A question mark alone shows
+    the task's demonstration. Leave with ctrl-d. Without a terminal, lines are read from standard input.
+    """
+
+    id: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ID")]
+    """Which environment, e.g. lmgym/Math-v0; `lmgym list` knows them all."""
+
+    level: int | None = None
+    """Difficulty, from 1; the default is the task's own."""
+
+    split: str = "train"
+    """Where problems come from: train, validation, test, or a split of the task's own."""
+
+    reward: str = "correct"
+    """What is paid: correct, partial, format or length."""
+
+    seed: int = 0
+    """Which sequence of problems; the same seed, the same problems."""
+
+    episodes: int | None = None
+    """Leave after so many problems; the default is to go on until ctrl-d."""
+
+    option: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=VALUE")] = ()
+    """Any other option of the environment, e.g. --option style=worked; may be given several times."""
+
+    def __post_init__(self) -> None:
+        if self.episodes is not None and self.episodes < 1:
+            raise InvalidValueError(f"PlayConfig.episodes must be at least 1, got {self.episodes!r}.")
+
+    def make_options(self) -> dict[str, Any]:
+        """Returns the keywords for ``gym.make``.
+
+        Raises:
+            InvalidValueError: an ``option`` that is not NAME=VALUE.
+        """
+        options: dict[str, Any] = {"split": self.split, "reward": self.reward}
+        if self.level is not None:
+            options["level"] = self.level
+        for text in self.option:
+            name, equals, value = text.partition("=")
+            if not (name and equals):
+                raise InvalidValueError(f"PlayConfig.option must be NAME=VALUE, got {text!r}.")
+            options[name] = read_value(value)
+        return options
+
+
+def read_value(text: str) -> Any:
+    """Returns ``text`` as the JSON value that it is, else as it stands: ``3``, ``true``, ``worked``."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def play(config: PlayConfig) -> int:
+    """Plays until the person leaves or ``config.episodes`` are over; returns the exit code.
+
+    Raises:
+        UnknownNameError: the environment's id or an option is unknown; the message has the nearest.
+    """
+    check_id(config.id)
+    options = config.make_options()
+    env = gym.make(config.id, granularity="response", disable_env_checker=True, **options)
+    if hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(
+            errors="surrogateescape"
+        )  # bytes that are no UTF-8 are an answer like any other
+    game = Game(env, config.seed, Console(markup=False, emoji=False, highlight=False))
+    try:
+        while config.episodes is None or game.num_episodes < config.episodes:
+            game.play_episode()
+    except (EOFError, KeyboardInterrupt):
+        game.console.print()
+    finally:
+        env.close()
+    game.print_summary()
+    return 0
+
+
+def check_id(env_id: str) -> None:
+    """Raises UnknownNameError unless ``env_id`` is one of lmgym's or of a task registered like them.
+
+    ``module:id`` imports ``module`` first, where a task of the caller's own is registered.
+    """
+    entry_points = {gym.registry[entry.id].entry_point for entry in TABLE}
+    try:
+        spec = gym.spec(env_id)
+    except (gym.error.Error, ImportError):
+        spec = None
+    if spec is None or spec.entry_point not in entry_points:
+        ids = [name for name, known in gym.registry.items() if known.entry_point in entry_points]
+        raise UnknownNameError("environment", env_id, ids)
+
+
+class Game:
+    """One person's session: an environment, a screen, and the tally."""
+
+    def __init__(self, env: gym.Env[str, str], seed: int, console: Console) -> None:
+        self.env = env
+        self.seed = seed
+        self.console = console
+        self.num_episodes = 0
+        self.num_correct = 0
+        self.total_reward = 0.0
+
+    def play_episode(self) -> None:
+        """Plays one problem. Raises EOFError when the person leaves."""
+        seed = self.seed if self.num_episodes == 0 else None
+        seen, start = self.env.reset(seed=seed)
+        self._print_heading(start)
+        self.console.print(Text(visible(seen)))
+        is_over, reward = False, 0.0
+        info: dict[str, Any] = {}
+        while not is_over:
+            response = self._ask(start)
+            grown, paid, terminated, truncated, info = self.env.step(response)
+            reply = grown[len(seen) + len(info["response"]) :]
+            if reply.strip():
+                self.console.print(Text(visible(reply).rstrip("\n")))
+            seen, reward = grown, reward + float(paid)
+            is_over = terminated or truncated
+        self._print_result(info, reward)
+
+    def print_summary(self) -> None:
+        """Prints how the session went."""
+        if self.num_episodes:
+            self.console.print(
+                f"{self.num_correct} of {self.num_episodes} right, reward {self.total_reward:g} in all.",
+                style="bold",
+            )
+
+    def _ask(self, start: dict[str, Any]) -> str:
+        while True:
+            response = read_response()
+            if response.strip() != ASK_FOR_DEMONSTRATION:
+                return response
+            self._print_demonstration(start)
+
+    def _print_heading(self, start: dict[str, Any]) -> None:
+        number, split, index = self.num_episodes + 1, start["split"], start["problem_index"]
+        self.console.rule(f"{number} · {split} {index} · difficulty {start['difficulty']:g}", align="left")
+
+    def _print_demonstration(self, start: dict[str, Any]) -> None:
+        task = self.env.get_wrapper_attr("task")
+        problem = task.problem(start["split"], int(start["problem_index"]))
+        rng = make_generator(self.seed, "demonstration", self.num_episodes)
+        for turn in task.demonstrations(problem, rng):
+            self.console.print(Text.assemble(("demonstration: ", "dim"), visible(turn)))
+
+    def _print_result(self, info: dict[str, Any], reward: float) -> None:
+        is_right = bool(info["success"])
+        verdict = info["status"] + (f" ({info['reason']})" if info["reason"] else "")
+        terms = ", ".join(f"{name} {float(value):+g}" for name, value in info["reward_terms"].items())
+        line = Text.assemble((verdict, "bold green" if is_right else "bold red"), f"  reward {reward:g}")
+        self.console.print(line.append(f"  = {terms}" if terms else "", "dim"))
+        if info["reward_failed"]:
+            self.console.print(
+                "The reward could not be computed; such an episode counts for nothing.", style="yellow"
+            )
+        self.num_episodes += 1
+        self.num_correct += is_right
+        self.total_reward += reward
+
+
+def read_response() -> str:
+    """Returns what the person says; lines that end with a backslash go on. Raises EOFError at the end."""
+    lines = [_read_line("> ")]
+    while lines[-1].endswith("\\"):
+        lines[-1] = lines[-1][:-1]
+        try:
+            lines.append(_read_line(". "))
+        except EOFError:
+            break
+    return "\n".join(lines)
+
+
+def _read_line(prompt: str) -> str:
+    if sys.stdin.isatty():
+        return input(prompt)
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line.rstrip("\r\n")
+
+
+def visible(text: str) -> str:
+    """Returns ``text`` with control characters, which could take over the terminal, written as escapes."""
+    return "".join(
+        c if c == "\n" or (c.isprintable() and not "\ud800" <= c <= "\udfff") else _escape(c) for c in text
+    )
+
+
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape", "surrogatepass").decode("ascii")
