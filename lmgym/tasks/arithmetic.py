@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Literal, NamedTuple, Self, final
 
 import numpy as np
@@ -181,7 +182,8 @@ class Math(SingleTurnTask):
         if split in HASHED_SPLITS and has_table(self._knobs):
             return self._pick_from_table(split, count, rng)
         words = Words(rng)
-        return [draw_until_split(lambda w: self._draw_draft(split, w), split, words) for _ in range(count)]
+        draw = partial(draw_entry, self._knobs, split)
+        return [self._draft(draw_until_split(draw, split, words)) for _ in range(count)]
 
     def _pick_from_table(self, split: str, count: int, rng: np.random.Generator) -> list[Draft]:
         entries = make_table(self._knobs)[split]
@@ -196,10 +198,6 @@ class Math(SingleTurnTask):
                 draft = drafts[pick] = self._draft(entries[pick])
             picked.append(draft)
         return picked
-
-    def _draw_draft(self, split: str, words: Words) -> Draft | None:
-        entry = draw_entry(self._knobs, split, words)
-        return None if entry is None else self._draft(entry)
 
     def _draft(self, entry: Entry) -> Draft:
         expression, value, key = entry
@@ -260,7 +258,7 @@ class Math(SingleTurnTask):
     def _near_miss(self, value: Number, rng: np.random.Generator) -> str:
         return near_miss(value, self._knobs.max_decimals, self._knobs.can_be_negative, rng)
 
-    def optimal_value(self, problem: Problem, turns: tuple[Turn, ...], partial: str) -> float | None:
+    def optimal_value(self, problem: Problem, turns: tuple[Turn, ...], partial: str) -> float:
         """Returns 1.0 where the response can still be completed to a right one, else 0.0.
 
         Token budgets are not the task's, so they are left out: the rest may be as long as it needs to be.

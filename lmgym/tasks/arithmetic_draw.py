@@ -170,15 +170,16 @@ class _Drawer:
     def _decimal(self, whole: int) -> Literal:
         places = 1 + self._below(self._knobs.decimal_places)
         decimals = 10 * self._below(10 ** (places - 1)) + 1 + self._below(9)  # the last digit is not 0
-        text = f"{'-' if self._is_negative() else ''}{whole}.{decimals:0{places}d}"
-        return Literal(text, Fraction(text))
+        size = Fraction(whole * 10**places + decimals, 10**places)
+        text = f"{whole}.{decimals:0{places}d}"
+        return Literal(f"-{text}", -size) if self._is_negative() else Literal(text, size)
 
     def _fraction(self, numerator: int) -> Literal:
         denominator = 2 + self._below(min(MAX_DENOMINATOR, 10**self._knobs.num_digits - 1) - 1)
         while gcd(numerator, denominator) != 1:
             numerator = self._low + (numerator + 1 - self._low) % (self._high - self._low + 1)
-        text = f"{'-' if self._is_negative() else ''}{numerator}/{denominator}"
-        return Literal(text, Fraction(text))
+        size, text = Fraction(numerator, denominator), f"{numerator}/{denominator}"
+        return Literal(f"-{text}", -size) if self._is_negative() else Literal(text, size)
 
 
 @lru_cache(maxsize=4096)

@@ -173,7 +173,8 @@ def _product_terms(factors: list[tuple[str, Expression]]) -> list[_Term]:
     """Returns the terms of one product; its first operator is the sign before it."""
     is_negative = factors[0][0] == "-"
     if len(factors) == 1:
-        return [term._replace(is_negative=term.is_negative ^ is_negative) for term in _terms(factors[0][1])]
+        terms = _terms(factors[0][1])
+        return [_Term(not term[0], term[1], term[2]) for term in terms] if is_negative else terms
     above: tuple[str, ...] = ()
     below: tuple[str, ...] = ()
     for operator, item in factors:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -114,20 +114,30 @@ class ProblemStream:
         return block
 
 
-def draw_until_split(draw: Callable[[Words], Draft | None], split: str, words: Words) -> Draft:
-    """Returns the first draft that belongs to ``split``: rejection keeps the task's own distribution.
+class HasKey(Protocol):
+    """What can be told to belong to a split: a draft, or what a draft is made from."""
 
-    A hashed split owns the drafts whose key hashes to it; any other split takes every draft. ``draw``
-    returns None for a draft that is not usable.
+    @property
+    def key(self) -> str: ...
+
+
+Drawn = TypeVar("Drawn", bound=HasKey)
+
+
+def draw_until_split(draw: Callable[[Words], Drawn | None], split: str, words: Words) -> Drawn:
+    """Returns the first of what ``draw`` gives that belongs to ``split``.
+
+    Rejection keeps the task's own distribution. A hashed split owns what has a key that hashes to it; any
+    other split takes everything. ``draw`` returns None for what is not usable.
 
     Raises:
         EmptyProblemSetError: no draft belonged to the split in ``MAX_DRAWS`` draws.
     """
     is_hashed = split in HASHED_SPLITS
     for _ in range(MAX_DRAWS):
-        draft = draw(words)
-        if draft is not None and (not is_hashed or split_of(draft.key) == split):
-            return draft
+        drawn = draw(words)
+        if drawn is not None and (not is_hashed or split_of(drawn.key) == split):
+            return drawn
     raise EmptyProblemSetError(
         f"split {split!r} holds no problem under this configuration ({MAX_DRAWS} draws gave none). "
         "Use another split, or options that allow more different problems."
