@@ -101,7 +101,7 @@ def accumulate_gradients(
         largest = max(len(rows) for rows in groups)
         if largest == 1:
             raise OutOfMemoryError(
-                f"out of memory with a micro-batch of one row, of at most {int(lengths.max())} tokens: {done} "
+                f"out of memory with one row in a micro-batch (at most {int(lengths.max())} tokens): {done} "
                 "Use shorter episodes, gradient checkpointing, LoRA, a smaller model or a larger device."
             )
         token_budget = max(1, used // 2)

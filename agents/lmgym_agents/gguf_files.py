@@ -77,7 +77,7 @@ def convert_gguf(file: Path, dtype: torch.dtype) -> Path:
 
 
 def cache_folder() -> Path:
-    """Returns where converted models are kept: under $LMGYM_CACHE, $XDG_CACHE_HOME/lmgym or ~/.cache/lmgym."""
+    """Returns where converted models are kept; $LMGYM_CACHE, if set, replaces ~/.cache/lmgym."""
     own = os.environ.get("LMGYM_CACHE")
     if own:
         return Path(own) / "gguf"

@@ -112,6 +112,9 @@ def _load_pretrained(source: str, dtype: torch.dtype, trust_remote_code: bool) -
     is_local = Path(source).is_dir()
     if not is_local and (Path(source).exists() or not _HUB_ID.fullmatch(source)):
         raise ModelError(f"no model at {source!r}: no such folder. {_allowed()}")
+    if not is_local and "/" not in source and (near := difflib.get_close_matches(source, PRESETS, 1, 0.8)):
+        # Surely a slip of the pen; asking the hub would take half a minute where there is no network.
+        raise ModelError(f"no model {source!r}. Did you mean {near[0]!r}? {_allowed()}")
     try:
         if is_local:
             _check_config(_read_config(Path(source)), source, trust_remote_code)
@@ -131,10 +134,8 @@ def _load_pretrained(source: str, dtype: torch.dtype, trust_remote_code: bool) -
         raise
     # Foreign code reading a foreign file: whatever it raises means that the file is no good.
     except Exception as error:
-        near = difflib.get_close_matches(source, PRESETS, n=1)
-        hint = f"Did you mean {near[0]!r}? " if near else ""
         said = f"{type(error).__name__}: {str(error)[:500]}"
-        raise ModelError(f"the model {source!r} cannot be loaded. {hint}{_allowed()} ({said})") from error
+        raise ModelError(f"the model {source!r} cannot be loaded. {_allowed()} ({said})") from error
     missing = sorted(map(str, [*report["missing_keys"], *report.get("mismatched_keys", [])]))
     if missing:
         raise ModelError(
