@@ -1,0 +1,40 @@
+"""Every example runs from the command line, prints something, and warns of nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = sorted((Path(__file__).resolve().parent.parent / "examples").glob("[0-9]*.py"))
+
+SAYS = {
+    "01_play.py": "reward 1.0, terms {'correct': 1.0}",
+    "02_write_a_task.py": "correct, reward 1.0",
+    "03_custom_reward.py": "'even': 0.2",
+}
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_runs(path, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(path)],
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert SAYS.get(path.name, "") in done.stdout
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_says_what_it_shows_and_how_to_run_it(path):
+    text = path.read_text("utf-8")
+    assert text.startswith('"""')
+    assert f"python examples/{path.name}" in text.split('"""')[1]
