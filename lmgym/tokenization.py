@@ -52,6 +52,9 @@ class TextTokenizer(Protocol):
     def encode_batch(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Returns ``encode`` of each text as int32 arrays of their own."""
 
+    def encode_joined(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Returns the ids of all texts behind one another, and how many each text has, int64[N]."""
+
     def decode_batch(self, ids: NDArray[Any], lengths: NDArray[Any]) -> list[str]:
         """Returns ``decode(ids[i, :lengths[i]])`` for each row of int[N, T]."""
 
@@ -101,12 +104,12 @@ class CharTokenizer:
         return codes.tobytes().decode("utf-32-le")
 
     def encode_batch(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
-        ids = self._encode("".join(texts))
-        pieces, start = [], 0
-        for text in texts:
-            pieces.append(ids[start : start + len(text)])
-            start += len(text)
-        return pieces
+        ids, lengths = self.encode_joined(texts)
+        ends = lengths.cumsum().tolist()
+        return [ids[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+    def encode_joined(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        return self._encode("".join(texts)), np.fromiter(map(len, texts), np.int64, len(texts))
 
     def decode_batch(self, ids: NDArray[Any], lengths: NDArray[Any]) -> list[str]:
         ids = np.asarray(ids)
@@ -196,6 +199,11 @@ class HFTokenizer:
         plain = [_without_surrogates(text) for text in texts]
         encodings = self._library.encode_batch_fast(plain, add_special_tokens=False)
         return [np.array(encoding.ids, np.int32) for encoding in encodings]
+
+    def encode_joined(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        rows = self.encode_batch(texts)
+        joined = np.concatenate(rows) if rows else np.zeros(0, np.int32)
+        return joined, np.fromiter(map(len, rows), np.int64, len(rows))
 
     def decode_batch(self, ids: NDArray[Any], lengths: NDArray[Any]) -> list[str]:
         rows = [row[:length].tolist() for row, length in zip(ids, lengths, strict=True)]

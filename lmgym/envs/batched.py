@@ -175,9 +175,8 @@ class BatchedEnv(VectorEnv[ObsT, ActT, NDArray[Any]], Generic[ObsT, ActT, RowsT]
             every = turn_columns(ends, np.arange(len(ends.rows)))
             return columns | finished | every
         rows = ends.rows[ended]
-        final_obs = np.full(self.num_envs, None, object)
-        for row, observation in zip(rows.tolist(), self._observe_rows(rows), strict=True):
-            final_obs[row] = observation
+        final_obs = np.empty(self.num_envs, object)
+        final_obs[rows] = self._observe_rows(rows)
         is_final = np.zeros(self.num_envs, np.bool_)
         is_final[rows] = True
         infos["final_obs"], infos["_final_obs"] = final_obs, is_final

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from functools import partial
+from itertools import repeat
+from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,12 @@ from numpy.typing import NDArray
 from lmgym.envs.infos import Column, Columns
 from lmgym.records import Problem, Transcript, Turn, Verdict
 from lmgym.rewards import Reward, score
-from lmgym.tasks.base import Task
+from lmgym.tasks.base import SingleTurnTask, Task
+
+# Records by the thousand are made straight from tuples: a named tuple's own constructor costs three times as
+# much, and there are several for every response.
+_make_turn = cast("Callable[[tuple[Any, ...]], Turn]", partial(tuple.__new__, Turn))
+_make_transcript = cast("Callable[[tuple[Any, ...]], Transcript]", partial(tuple.__new__, Transcript))
 
 Encode = Callable[[Sequence[str]], list[NDArray[np.int32]]]
 
@@ -74,12 +81,12 @@ class Episodes:
 
     def begin(self, rows: NDArray[np.int64], task: Task, problems: Sequence[Problem]) -> None:
         """Starts ``problems`` in ``rows``."""
-        start = task.start
-        for row, problem in zip(rows.tolist(), problems, strict=True):
-            self.tasks[row] = task
+        states = problems if isinstance(task, SingleTurnTask) else map(task.start, problems)
+        for row, problem, state in zip(rows.tolist(), problems, states, strict=True):
             self.problems[row] = problem
-            self.states[row] = start(problem)
+            self.states[row] = state
             self.turns[row] = ()
+            self.tasks[row] = task
         self._has_failed[rows] = False
         for paid in self._paid.values():
             paid[rows] = 0.0
@@ -124,11 +131,12 @@ class Episodes:
             rows: N rows, the same one several times where several of its steps have ended.
             partials: the text of the turn up to the end of each step.
         """
-        transcripts = [
-            Transcript(self._problem(row), (*self.turns[row], Turn("agent", partial, False)))
-            for row, partial in zip(rows, partials, strict=True)
+        problems = [self.problems[row] for row in rows]
+        turns = [
+            (*self.turns[row], Turn("agent", text, False)) for row, text in zip(rows, partials, strict=True)
         ]
-        return self._score(np.asarray(rows, np.int64), transcripts)[0]
+        no = [False] * len(rows)
+        return self._score(np.asarray(rows, np.int64), problems, turns, no, no)[0]
 
     def _respond(
         self,
@@ -138,14 +146,17 @@ class Episodes:
         truncated: NDArray[np.bool_],
     ) -> list[tuple[int, str | None]]:
         """Returns (position, reply) of the rows that go on; marks the others in ``terminated``."""
+        tasks: list[Any] = list(map(self.tasks.__getitem__, rows.tolist()))
+        for row, said in zip(rows.tolist(), zip(turns, strict=True), strict=True):
+            self.turns[row] += said
+        if all(isinstance(task, SingleTurnTask) for task in _distinct(tasks)):
+            terminated |= ~truncated  # what their `respond`, which is final, would say
+            return []
         waiting = []
         for position, (row, turn) in enumerate(zip(rows.tolist(), turns, strict=True)):
-            self.turns[row] += (turn,)
             if truncated[position]:
                 continue
-            task = self.tasks[row]
-            assert task is not None, row
-            state, reply, is_over = task.respond(self.states[row], turn)
+            state, reply, is_over = tasks[position].respond(self.states[row], turn)
             self.states[row] = state
             if is_over:
                 terminated[position] = True
@@ -172,13 +183,14 @@ class Episodes:
     def _settle(self, ends: TurnEnds, scored: NDArray[np.int64], ended: NDArray[np.int64]) -> None:
         """Fills in rewards, failures, verdicts and terms of the turns at the positions ``scored``."""
         rows = ends.rows[scored]
-        transcripts = [
-            Transcript(self._problem(row), self.turns[row], is_terminated, is_truncated)
-            for row, is_terminated, is_truncated in zip(
-                rows.tolist(), ends.terminated[scored].tolist(), ends.truncated[scored].tolist(), strict=True
-            )
-        ]
-        values, verdicts, terms = self._score(rows, transcripts)
+        positions = rows.tolist()
+        values, verdicts, terms = self._score(
+            rows,
+            list(map(self.problems.__getitem__, positions)),
+            list(map(self.turns.__getitem__, positions)),
+            ends.terminated[scored].tolist(),
+            ends.truncated[scored].tolist(),
+        )
         ends.rewards[scored] = values
         ends.failed = self._has_failed[ends.rows]
         if len(ended) == len(scored):
@@ -191,16 +203,17 @@ class Episodes:
             ends.terms = {name: paid[ends.rows[ended]] for name, paid in self._paid.items()}
 
     def _score(
-        self, rows: NDArray[np.int64], transcripts: list[Transcript]
+        self,
+        rows: NDArray[np.int64],
+        problems: list[Problem | None],
+        turns: list[tuple[Turn, ...]],
+        terminated: list[bool],
+        truncated: list[bool],
     ) -> tuple[NDArray[np.float64], list[Verdict], dict[str, NDArray[np.float64]]]:
-        verdicts = self._verify(rows, transcripts)
-        judged = [
-            Transcript(problem, turns, is_terminated, is_truncated, verdict)
-            for (problem, turns, is_terminated, is_truncated, _), verdict in zip(
-                transcripts, verdicts, strict=True
-            )
-        ]
-        scores = score(self.reward, judged)
+        unjudged = zip(problems, turns, terminated, truncated, repeat(None), strict=False)
+        verdicts = self._verify(rows, list(map(_make_transcript, unjudged)))
+        judged = zip(problems, turns, terminated, truncated, verdicts, strict=True)
+        scores = score(self.reward, list(map(_make_transcript, judged)))
         if scores.failed.any():
             self._has_failed[rows[scores.failed]] = True
         if self.reward.pay != "episode":
@@ -210,18 +223,11 @@ class Episodes:
         return scores.values, verdicts, scores.terms
 
     def _verify(self, rows: NDArray[np.int64], transcripts: list[Transcript]) -> list[Verdict]:
-        tasks = [self.tasks[row] for row in rows.tolist()]
-        first = tasks[0]
-        assert first is not None
-        if all(task is first for task in tasks):
-            verdicts: list[Verdict] = first.verify_batch(transcripts)
+        tasks: list[Any] = list(map(self.tasks.__getitem__, rows.tolist()))
+        if len(_distinct(tasks)) == 1:
+            verdicts: list[Verdict] = tasks[0].verify_batch(transcripts)
             return verdicts
-        return [task.verify(t) for task, t in zip(tasks, transcripts, strict=True) if task is not None]
-
-    def _problem(self, row: int) -> Problem:
-        problem = self.problems[row]
-        assert problem is not None, row
-        return problem
+        return [task.verify(transcript) for task, transcript in zip(tasks, transcripts, strict=True)]
 
     def restore(self, row: int, task: Task, problem: Problem, turns: Sequence[Turn]) -> None:
         """Puts ``row`` back to where ``turns`` have led: pure tasks give the state again."""
@@ -249,13 +255,24 @@ class Episodes:
         return copy
 
 
+def _distinct(tasks: list[Any]) -> list[Any]:
+    """Returns each task once; by identity, because a task need not be hashable."""
+    return list(dict(zip(map(id, tasks), tasks, strict=True)).values())
+
+
+def make_turns(texts: Sequence[str], is_complete: Sequence[bool]) -> list[Turn]:
+    """Returns agent turns."""
+    return list(map(_make_turn, zip(repeat("agent"), texts, is_complete, strict=False)))
+
+
 def begin_columns(rows: NDArray[np.int64], problems: Sequence[Problem]) -> Columns:
     """Returns the infos of episodes that begin."""
+    prompts, _, splits, indices, difficulties, _ = zip(*problems, strict=True)
     return {
-        "prompt": Column(rows, [problem.prompt for problem in problems]),
-        "split": Column(rows, [problem.split for problem in problems]),
-        "problem_index": Column(rows, np.array([problem.index for problem in problems], np.int64)),
-        "difficulty": Column(rows, np.array([problem.difficulty for problem in problems], np.float64)),
+        "prompt": Column(rows, list(prompts)),
+        "split": Column(rows, list(splits)),
+        "problem_index": Column(rows, np.fromiter(indices, np.int64, len(indices))),
+        "difficulty": Column(rows, np.fromiter(difficulties, np.float64, len(difficulties))),
     }
 
 
@@ -279,15 +296,15 @@ def end_columns(ends: TurnEnds, ended: NDArray[np.int64], num_tokens: Any, num_a
         num_actions: int array[B], actions of each row.
     """
     rows = ends.rows[ended]
-    verdicts = ends.verdicts
+    statuses, reasons, _, scores = zip(*ends.verdicts, strict=True)
     failed = ends.failed[ended]
     # A row without a reward has no terms either, else an average over rows would count it as 0.
     terms = {name: Column(rows[~failed], term[~failed]) for name, term in ends.terms.items()}
     return turn_columns(ends, ended) | {
-        "success": Column(rows, np.array([verdict.status == "correct" for verdict in verdicts], np.bool_)),
-        "status": Column(rows, [verdict.status for verdict in verdicts]),
-        "reason": Column(rows, [verdict.reason for verdict in verdicts]),
-        "score": Column(rows, np.array([verdict.score for verdict in verdicts], np.float64)),
+        "success": Column(rows, np.array([status == "correct" for status in statuses], np.bool_)),
+        "status": Column(rows, list(statuses)),
+        "reason": Column(rows, list(reasons)),
+        "score": Column(rows, np.fromiter(scores, np.float64, len(scores))),
         "reward_terms": Column(rows, terms),
         "reward_failed": Column(rows, failed),
         "num_tokens": Column(rows, num_tokens[rows].astype(np.int64)),

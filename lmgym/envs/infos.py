@@ -56,6 +56,6 @@ def _spread(
     if isinstance(values, np.ndarray):
         array = np.zeros(num_envs, values.dtype)
     else:
-        array = np.full(num_envs, None, object)
+        array = np.empty(num_envs, object)  # full of None
     array[rows] = values
     return array

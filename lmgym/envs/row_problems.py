@@ -7,7 +7,7 @@ caller picks by index.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +31,6 @@ def problem_index(seed: int, row: int, episode: int) -> int:
     return base + offset
 
 
-class _Block(NamedTuple):
-    address: tuple[int, int, int, str, str]
-    problems: list[Problem]
-
-
 class RowProblems:
     """The next problems of B rows; ``seeds`` and ``episodes`` (numbers of the next ones) are its state."""
 
@@ -44,36 +39,55 @@ class RowProblems:
         self.episodes: list[int] = [0] * num_rows
         self.addresses: list[int] = list(range(num_rows))
         """Row number in the path, other than the position only where a single environment plays a row."""
-        self._blocks: list[_Block | None] = [None] * num_rows
+        self._made_for = ("", "")
+        """(task, split) that ``_stacks`` were made for."""
+        self._stacks: list[list[Problem]] = [[] for _ in range(num_rows)]
+        """The rest of each row's block, the next problem last."""
 
     def reseed(self, rows: NDArray[np.int64], seed: int) -> None:
         """Lets ``rows`` begin anew under ``seed``."""
         for row in rows.tolist():
             self.seeds[row] = seed
             self.episodes[row] = 0
+            self._stacks[row] = []
+
+    def readdress(self, row: int, address: int) -> None:
+        """Lets ``row`` play the problems of the row number ``address`` from now on."""
+        self.addresses[row] = address
+        self._stacks[row] = []
 
     def draw(self, rows: NDArray[np.int64], task: Task, split: str) -> list[Problem]:
         """Returns the next problem of each of ``rows`` and moves these rows on."""
-        fingerprint = task.fingerprint
-        return [self._draw(row, task, fingerprint, split) for row in rows.tolist()]
+        if self._made_for != (task.fingerprint, split):
+            self._made_for = (task.fingerprint, split)
+            self._stacks = [[] for _ in self._stacks]
+        stacks, episodes = self._stacks, self.episodes
+        problems = []
+        for row in rows.tolist():
+            stack = stacks[row]
+            if not stack:
+                stack = stacks[row] = self._make_stack(row, task, split)
+            problems.append(stack.pop())
+            episodes[row] += 1
+        return problems
 
-    def _draw(self, row: int, task: Task, fingerprint: str, split: str) -> Problem:
-        episode = self.episodes[row]
-        self.episodes[row] = episode + 1
-        number, offset = divmod(episode, BLOCK)
-        address = (self.seeds[row], self.addresses[row], number, split, fingerprint)
-        block = self._blocks[row]
-        if block is None or block.address != address:
-            first = problem_index(self.seeds[row], self.addresses[row], number * BLOCK)
-            block = _Block(address, task.problems(split, range(first, first + BLOCK)))
-            self._blocks[row] = block
-        return block.problems[offset]
+    def _make_stack(self, row: int, task: Task, split: str) -> list[Problem]:
+        number, offset = divmod(self.episodes[row], BLOCK)
+        first = problem_index(self.seeds[row], self.addresses[row], number * BLOCK)
+        stack = task.problems(split, range(first + offset, first + BLOCK))
+        stack.reverse()
+        return stack
 
     def clone(self) -> Self:
         """Returns a copy that goes on independently."""
         copy = type(self)(0)
-        copy.seeds, copy.episodes = list(self.seeds), list(self.episodes)
-        copy.addresses, copy._blocks = list(self.addresses), list(self._blocks)
+        copy.seeds, copy.episodes, copy.addresses = (
+            list(self.seeds),
+            list(self.episodes),
+            list(self.addresses),
+        )
+        copy._made_for = self._made_for
+        copy._stacks = [list(stack) for stack in self._stacks]
         return copy
 
     def get_state(self) -> dict[str, list[int]]:
@@ -87,3 +101,4 @@ class RowProblems:
         self.seeds = [int(seed) for seed in state["seeds"]]
         self.episodes = [int(episode) for episode in state["episodes"]]
         self.addresses = [int(address) for address in state["addresses"]]
+        self._stacks = [[] for _ in self._stacks]

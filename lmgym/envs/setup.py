@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lmgym.envs.curriculum import Curriculum
 from lmgym.errors import InvalidValueError, PromptTooLongError, UnknownNameError
@@ -104,12 +105,20 @@ def _tokens_of_turns(task: Task, max_new_tokens: int) -> int:
     return turns * max_new_tokens + (turns - 1) * task.max_reply_chars
 
 
-def check_prompt_fits(setup: Setup, problem: Problem, num_tokens: int) -> None:
-    """Raises PromptTooLongError if a prompt exceeds ``max_prompt_tokens`` or leaves the agent no token."""
+def check_prompts_fit(setup: Setup, problems: Sequence[Problem], lengths: NDArray[np.int64]) -> None:
+    """Raises PromptTooLongError if a prompt exceeds ``max_prompt_tokens`` or leaves the agent no token.
+
+    Args:
+        setup: the sizes.
+        problems: N problems.
+        lengths: int64[N], tokens of their prompts.
+    """
     limit = min(setup.max_prompt_tokens, setup.context_length - 1)
-    if num_tokens > limit:
+    if lengths.max() > limit:
+        at = int(lengths.argmax())
+        problem = problems[at]
         raise PromptTooLongError(
-            f"the prompt of problem {problem.index} of {problem.split!r} has {num_tokens} tokens, but "
+            f"the prompt of problem {problem.index} of {problem.split!r} has {lengths[at]} tokens, but "
             f"max_prompt_tokens={setup.max_prompt_tokens} and a context of {setup.context_length} tokens "
             f"leave room for {limit}. Raise max_prompt_tokens (and max_episode_tokens, if given)."
         )

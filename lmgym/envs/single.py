@@ -71,7 +71,7 @@ class SingleEnv(gym.Env[ObsT, ActT], Generic[ObsT, ActT, RowsT]):
         pick = read_pick(chosen, self.setup.task, 1, ROW)
         row = chosen.get("row")
         if row is not None:
-            self._play.stream.addresses[0] = check_seed(row)
+            self._play.stream.readdress(0, check_seed(row))
         super().reset(seed=None if seed is None else check_seed(seed))
         if seed is not None or not self._is_seeded:
             self._play.stream.reseed(ROW, _first_seed(seed, self.np_random))

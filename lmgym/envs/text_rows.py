@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmgym.envs.episodes import Episodes, TurnEnds
-from lmgym.envs.setup import Setup, check_prompt_fits
+from lmgym.envs.setup import Setup, check_prompts_fit
 from lmgym.records import Problem, Turn
 from lmgym.tasks.base import Task
 
@@ -45,14 +45,14 @@ class TextRows:
         Raises:
             PromptTooLongError: a prompt exceeds the budget; then nothing has changed.
         """
-        tokens = self.setup.tokenizer.encode_batch([problem.prompt for problem in problems])
-        prefix = len(self.setup.tokenizer.prefix_ids)
-        for problem, ids in zip(problems, tokens, strict=True):
-            check_prompt_fits(self.setup, problem, len(ids) + prefix)
+        tokenizer = self.setup.tokenizer
+        lengths = tokenizer.encode_joined([problem.prompt for problem in problems])[1]
+        lengths += len(tokenizer.prefix_ids)
+        check_prompts_fit(self.setup, problems, lengths)
         self.episodes.begin(rows, task, problems)
-        for row, problem, ids in zip(rows.tolist(), problems, tokens, strict=True):
+        for row, problem in zip(rows.tolist(), problems, strict=True):
             self.texts[row], self.drafts[row] = problem.prompt, ""
-            self.lengths[row] = len(ids) + prefix
+        self.lengths[rows] = lengths
         self.num_actions[rows] = 0
         self.is_live[rows] = True
 

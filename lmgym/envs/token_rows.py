@@ -12,9 +12,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lmgym.envs.episodes import Episodes, TurnEnds
-from lmgym.envs.setup import Setup, check_prompt_fits
-from lmgym.records import Problem, Turn
+from lmgym.envs.episodes import Episodes, TurnEnds, make_turns
+from lmgym.envs.setup import Setup, check_prompts_fit
+from lmgym.records import Problem
 from lmgym.tasks.base import Task
 
 
@@ -53,12 +53,20 @@ class TokenRows:
             PromptTooLongError: a prompt exceeds ``max_prompt_tokens`` or leaves the agent no token; then
                 nothing has changed.
         """
-        tokens = self._encode_prompts(problems)
+        setup = self.setup
+        prefix = np.array(setup.tokenizer.prefix_ids, np.int32)
+        ids, lengths = setup.tokenizer.encode_joined([problem.prompt for problem in problems])
+        lengths += len(prefix)
+        check_prompts_fit(setup, problems, lengths)
         self.episodes.begin(rows, task, problems)
-        lengths = np.array([len(ids) for ids in tokens])
-        is_prompt = np.arange(self.setup.context_length) < lengths[:, None]
-        block = np.full(is_prompt.shape, self.setup.tokenizer.pad_id, np.int32)
-        block[is_prompt] = np.concatenate(tokens)
+        columns = np.arange(setup.context_length)
+        is_prompt = columns < lengths[:, None]
+        block = np.full(is_prompt.shape, setup.tokenizer.pad_id, np.int32)
+        if len(prefix):
+            block[:, : len(prefix)] = prefix
+            block[is_prompt & (columns >= len(prefix))] = ids
+        else:
+            block[is_prompt] = ids
         self.ids[rows] = block
         self.attention_mask[rows] = is_prompt
         self.is_action[rows] = False
@@ -146,7 +154,7 @@ class TokenRows:
         starts = self.turn_starts[rows]
         stopped = self._ends_turn[self.ids[rows, lengths - 1]]
         texts = self._texts(rows, starts, lengths - stopped)
-        turns = [Turn("agent", text, is_end) for text, is_end in zip(texts, stopped.tolist(), strict=True)]
+        turns = make_turns(texts, stopped.tolist())
         is_cut = ~stopped & (lengths - starts < self.setup.max_new_tokens)
         ends = self.episodes.end_turns(rows, turns, is_cut, self.setup.context_length - lengths)
         for row, _, tokens in ends.replies:
@@ -171,16 +179,6 @@ class TokenRows:
         columns = starts[:, None] + np.arange(max(int(widths.max()), 1))
         tokens = self.ids[rows[:, None], np.minimum(columns, self.setup.context_length - 1)]
         return self.setup.tokenizer.decode_batch(tokens, widths)
-
-    def _encode_prompts(self, problems: Sequence[Problem]) -> list[NDArray[np.int32]]:
-        setup = self.setup
-        tokens = setup.tokenizer.encode_batch([problem.prompt for problem in problems])
-        if setup.tokenizer.prefix_ids:
-            prefix = np.array(setup.tokenizer.prefix_ids, np.int32)
-            tokens = [np.concatenate([prefix, ids]) for ids in tokens]
-        for problem, ids in zip(problems, tokens, strict=True):
-            check_prompt_fits(setup, problem, len(ids))
-        return tokens
 
     def _find_step_ends(self) -> NDArray[np.bool_] | None:
         """Returns bool[V], the tokens that hold a newline; None where rewards are not paid by the step."""

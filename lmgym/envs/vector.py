@@ -230,7 +230,7 @@ class TokenVectorEnv(BatchedEnv[TokenObs, NDArray[Any], TokenRows]):
 
     def _observe_rows(self, rows: NDArray[np.int64]) -> list[TokenObs]:
         ids, mask = self._play.rows.ids[rows], self._play.rows.attention_mask[rows]
-        return [{"input_ids": ids[i], "attention_mask": mask[i]} for i in range(len(rows))]
+        return [{"input_ids": i, "attention_mask": m} for i, m in zip(ids, mask, strict=True)]
 
     def _texts(self) -> list[str]:
         rows = self._play.rows
