@@ -51,3 +51,7 @@ class RunFolderError(LmgymError, ValueError):
 
 class MetricsError(LmgymError, ValueError):
     """A metrics record that can't be written, or that doesn't belong where it was put."""
+
+
+class TooManyFailuresError(LmgymError, RuntimeError):
+    """So many rewards could not be computed that going on would train on a biased sample."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,15 @@ class Reference:
                 autocast=policy.autocast,
                 max_logits=policy.max_logits,
             ).requires_grad_(False)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Returns the frozen weights; with LoRA there are none, as the base model is not trained."""
+        return {} if self._copy is None else self._copy.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Goes back to the weights that ``state_dict`` returned."""
+        if self._copy is not None:
+            self._copy.load_state_dict(state)
 
     @torch.no_grad()
     def logps(
