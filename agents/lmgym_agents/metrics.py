@@ -111,7 +111,7 @@ class MetricsWriter:
     def close(self) -> None:
         """Closes the event file; the JSONL file is always complete."""
         if self._board is not None:
-            self._board.close()  # type: ignore[no-untyped-call]
+            self._board.close()
             self._board = None
 
     def __enter__(self) -> Self:
@@ -216,7 +216,7 @@ def _open_board(folder: Path, resume_step: int | None) -> SummaryWriter:
     from torch.utils.tensorboard import SummaryWriter  # takes a second, and few programs need it
 
     purge_step = None if resume_step is None else resume_step + 1
-    return SummaryWriter(str(folder), purge_step=purge_step)  # type: ignore[no-untyped-call]
+    return SummaryWriter(str(folder), purge_step=purge_step)
 
 
 def _write_to_board(
@@ -225,5 +225,5 @@ def _write_to_board(
     named = {**metrics, **{f"timing/{name}": value for name, value in timing.items()}}
     for name, value in named.items():
         if value is not None and not isinstance(value, str):
-            board.add_scalar(name, float(value), step)  # type: ignore[no-untyped-call]
-    board.flush()  # type: ignore[no-untyped-call]
+            board.add_scalar(name, float(value), step)
+    board.flush()

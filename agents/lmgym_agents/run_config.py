@@ -94,7 +94,8 @@ def check_same_config(
     Raises:
         ResumeError: any other difference; the message lists them all.
     """
-    allowed, refused = [], []
+    allowed: list[str] = []
+    refused: list[str] = []
     for path, old, new in list_differences(saved, given):
         name = path.rpartition(".")[2]
         is_allowed = name in harmless or (name in may_grow and _is_growth(old, new))

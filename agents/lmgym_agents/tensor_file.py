@@ -78,7 +78,7 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     """
     check_header(path)
     try:
-        with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
+        with safe_open(path, framework="pt") as file:
             # Cloned, because what the library gives may be a view of the file itself.
             return {name: file.get_tensor(name).clone() for name in file.keys()}
     except SafetensorError as error:
