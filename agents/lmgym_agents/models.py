@@ -19,7 +19,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from lmgym.errors import ModelError
@@ -119,7 +119,7 @@ def _load_pretrained(source: str, dtype: torch.dtype, trust_remote_code: bool) -
         if is_local:
             _check_config(_read_config(Path(source)), source, trust_remote_code)
         else:
-            config, _ = PretrainedConfig.get_config_dict(source)
+            config, _ = PreTrainedConfig.get_config_dict(source)
             _check_config(config, source, trust_remote_code)
         AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code)
         with _no_progress_bars():

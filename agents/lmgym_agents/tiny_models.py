@@ -10,7 +10,7 @@ from transformers import (
     AutoModelForCausalLM,
     GPT2Config,
     LlamaConfig,
-    PretrainedConfig,
+    PreTrainedConfig,
     PreTrainedModel,
     Qwen2Config,
 )
@@ -26,7 +26,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 """Architectures by name, about 0.9 to 1.1 million parameters for the tiny ones, 6 million for small."""
 
-_CONFIGS: dict[str, type[PretrainedConfig]] = {"llama": LlamaConfig, "gpt2": GPT2Config, "qwen2": Qwen2Config}
+_CONFIGS: dict[str, type[PreTrainedConfig]] = {"llama": LlamaConfig, "gpt2": GPT2Config, "qwen2": Qwen2Config}
 
 
 def make_tiny_model(
