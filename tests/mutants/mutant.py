@@ -1,0 +1,54 @@
+"""What a mutant is: one known bug, as a replacement of text in one file, and the tests that must see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutant:
+    """A silent bug of the kind that training code has had elsewhere, planted on purpose."""
+
+    kind: int
+    """Which of the fifteen kinds of silent bugs it is, see ``KINDS``."""
+    name: str
+    bug: str
+    """What goes wrong, in words."""
+    file: str
+    """Path from the root of the repository."""
+    old: str
+    """Text that occurs in the file exactly once."""
+    new: str
+    tests: tuple[str, ...]
+    """Ids of pytest, at least one of which must fail."""
+
+    def count(self, root: Path = ROOT) -> int:
+        """Returns how often ``old`` occurs in the file."""
+        return (root / self.file).read_text("utf-8").count(self.old)
+
+    def apply(self, root: Path) -> None:
+        """Plants the bug in the copy at ``root``."""
+        path = root / self.file
+        path.write_text(path.read_text("utf-8").replace(self.old, self.new), "utf-8")
+
+
+KINDS = {
+    1: "the rollout keeps old weights",
+    2: "log-probs at generation differ from those at training",
+    3: "top-k or top-p without renormalised log-probs",
+    4: "text is encoded again, other tokens are trained than were sampled",
+    5: "the side or amount of padding changes the result",
+    6: "pad = end masks the real end",
+    7: "the reward or the value is one place off",
+    8: "logits, labels or mask are shifted",
+    9: "masked tokens leak",
+    10: "the loss is scaled by the micro-batch",
+    11: "the KL has a wrong value or gradient",
+    12: "rows are reordered, their rewards are not",
+    13: "a failure counts as reward 0",
+    14: "resuming loses or repeats",
+    15: "truncation counts as termination, or an episode runs into the next",
+}
