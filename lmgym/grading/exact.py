@@ -111,8 +111,6 @@ def can_complete(partial: str, truth: Number) -> bool:
     size = _absolute(truth)
     core = body.rstrip(WHITESPACE)
     is_closed = core != body  # whitespace after it: nothing but whitespace may follow
-    if is_closed and not core:
-        return False  # whitespace between sign and digits
     return _can_be_decimal(core, is_closed, size, room) or _can_be_fraction(core, is_closed, size, room)
 
 

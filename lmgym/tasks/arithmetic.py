@@ -253,6 +253,8 @@ class Math(SingleTurnTask):
         lines[-1] = answer
         if len(lines) > 1 and "=" in lines[-2]:  # a wrong answer comes from a wrong last step
             lines[-2] = f"{lines[-2].partition('=')[0]}={answer}"
+        if not problem.prompt.endswith("\n"):
+            lines.insert(0, "")  # "12+34=" is not to run on as "12+34=10+30=40"
         return ("\n".join(lines),)
 
     def _near_miss(self, value: Number, rng: np.random.Generator) -> str:

@@ -66,7 +66,7 @@ def _value_chars(knobs: Knobs, digits: int) -> int:
 
 
 def max_worked_chars(knobs: Knobs) -> int:
-    """Returns a bound on the characters of a demonstration worked line by line."""
+    """Returns a bound on the characters of a demonstration worked line by line, on lines of its own."""
     digits = _value_digits(knobs)
     value = _value_chars(knobs, digits)
     if knobs.num_operands == 2:
@@ -78,4 +78,4 @@ def max_worked_chars(knobs: Knobs) -> int:
     groups = max(_num_groups(knobs, split) for split in _KINDS_OF_SPLIT)
     powers = 1 if knobs.max_exponent > 1 else 0
     rest: int = sum(left * (operand + 1) + 2 * groups for left in [*range(1, count), *([count] * powers)])
-    return max(steps + value, rest)
+    return 1 + max(steps + value, rest)

@@ -161,6 +161,8 @@ def test_completability_agrees_with_trying_every_completion(
         ("0.3333", Fraction(1, 3), False),
         ("46." + "0" * 297, 46, True),
         ("46." + "0" * 298, 46, False),
+        ("1" + "0" * 297 + ".", 10**297, True),
+        ("1" + "0" * 298 + ".", 10**298, False),
         ("4" * 10**6, 46, False),
         ("\ud800", 46, False),
     ],

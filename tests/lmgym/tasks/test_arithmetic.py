@@ -271,6 +271,15 @@ def test_demonstrations_of_quality_zero_are_all_wrong(level: int, style: Any) ->
         assert (verdict.status, verdict.reason) == ("wrong", "wrong")
 
 
+def test_working_begins_on_a_line_of_its_own() -> None:
+    rng = np.random.default_rng(0)
+    for prompt_style, lead in (("plain", "\n"), ("question", "")):
+        task = Math(style="worked", prompt_style=prompt_style)  # type: ignore[arg-type]
+        index = next(p.index for p in task.problems("train", range(20_000)) if p.key == "+12+34")
+        (text,) = task.demonstrations(task.problem("train", index), rng)
+        assert text in (f"{lead}10+30=40\n2+4=6\n40+6=46\n46", f"{lead}30+10=40\n4+2=6\n40+6=46\n46")
+
+
 def test_optimal_value_of_a_sum() -> None:
     task = Math()
     problem = sum_problem(task, 46)

@@ -1,0 +1,70 @@
+"""The pages of docs/environments against the tasks that they describe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lmgym.tasks.arithmetic import Math
+from lmgym.tasks.arithmetic_knobs import LEVELS, make_knobs
+from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
+
+PAGES = Path(__file__).parents[3] / "docs" / "environments"
+
+
+def test_the_table_of_levels_is_true() -> None:
+    lines = (PAGES / "math.md").read_text().splitlines()
+    rows = {
+        cells[1]: cells for line in lines if len(cells := [cell.strip() for cell in line.split("|")]) == 13
+    }
+    for level in LEVELS:
+        knobs = make_knobs(level, {})
+        problem = Math(level=level).problem("train", 3)
+        row = rows[str(level)]
+        assert row[2:5] == [str(knobs.num_operands), str(knobs.num_digits), f"`{knobs.operators}`"]
+        assert row[6:9] == [
+            str(knobs.depth),
+            "yes" if knobs.negatives else "no",
+            str(knobs.max_exponent) if knobs.max_exponent > 1 else "none",
+        ]
+        assert row[10:12] == [f"`{problem.prompt}`", f"`{problem.reference.answer}`"]
+
+
+@pytest.mark.parametrize("level", [2, 8])
+def test_the_workings_are_true(level: int) -> None:
+    task = Math(level=level, style="worked")
+    problem = task.problem("train", 3)
+    (text,) = task.demonstrations(problem, np.random.default_rng(0))
+    assert f"```\n{problem.prompt}{text}\n```" in (PAGES / "math.md").read_text()
+
+
+def test_the_examples_of_prompts_and_splits_are_true() -> None:
+    page = (PAGES / "math.md").read_text()
+    for prompt_style in ("plain", "question", "words", "instruct"):
+        prompt = Math(level=6, prompt_style=prompt_style).problem("train", 3).prompt  # type: ignore[arg-type]
+        assert f"| `{prompt_style}` | `{prompt}` |".replace("\n", "\\n") in page
+    for split in Math.splits:
+        assert f"`{Math().problem(split, 1).prompt}`" in page
+
+
+@pytest.mark.parametrize("probe", [Echo, Reverse, Count, Shortcut])
+def test_the_examples_of_probes_are_true(
+    probe: type[Echo] | type[Reverse] | type[Count] | type[Shortcut],
+) -> None:
+    page = (PAGES / f"{probe.__name__.lower()}.md").read_text()
+    task = probe()
+    for problem in task.problems("train", range(3)):
+        assert f"| `{problem.prompt}` | `{problem.reference}` |" in page
+    assert f"1 time in {round(1 / task.random_return)} " in page
+
+
+def test_the_episodes_of_probes_are_true() -> None:
+    for act_on in ("first", "last"):
+        problem = Delayed(act_on=act_on).problem("train", 0)  # type: ignore[arg-type]
+        assert problem.prompt in (PAGES / "delayed.md").read_text()
+    guesses = Guess().demonstrations(Guess().problem("train", 0), np.random.default_rng(0))
+    page = (PAGES / "guess.md").read_text()
+    assert [line.split()[1] for line in page.splitlines() if line.startswith("agent ")] == list(guesses)
+    assert f"{100 * Guess().random_return:.1f} %" in page
