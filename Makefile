@@ -11,6 +11,8 @@ INSTALL := $(PIP) install --progress-bar off -c constraints.txt
 TORCH := $(shell sed -n 's/^\(torch==.*\)/\1/p' constraints.txt)
 TORCH_INDEX ?=
 PYTEST_ARGS ?=
+DEMO := $(BIN)/python -m lmgym_agents.demo
+BENCHMARKS := $(filter-out benchmarks/marks.py,$(wildcard benchmarks/[a-z]*.py))
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3 python; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
@@ -71,6 +73,13 @@ test: check
 	@$(BIN)/python tests/smoke_wheel.py
 	@echo 'tests: pytest'
 	@$(BIN)/python -m pytest --quiet --numprocesses logical --maxprocesses 8 --dist worksteal $(PYTEST_ARGS)
+
+demo: setup
+	@$(DEMO)
+
+bench: $(VENV)/.bench
+	@for script in $(BENCHMARKS); do echo "bench: $$script"; $(BIN)/python $$script || exit 1; done
+	@$(BIN)/python benchmarks/marks.py
 
 format: setup
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
