@@ -68,6 +68,10 @@ class EmptyProblemSetError(LmgymError, ValueError):
     """A split, file or filter holds no problem."""
 
 
+class CheckError(LmgymError, AssertionError):
+    """An environment breaks a law that ``check_env`` or ``check_vector_env`` tests."""
+
+
 class MissingDependencyError(LmgymError, ImportError):
     """An optional dependency is not installed; the message gives the pip command."""
 
