@@ -2,7 +2,7 @@
 
 A probe is learned in seconds by an agent that works. All answers are compared character by character,
 without dropping whitespace, so that the optimal value of a partial response is exact.
-``Delayed`` and ``Guess``, the probes of several turns, live in ``probes_turns`` and are offered here too.
+``Delayed`` and ``Guess``, the probes of several turns, have files of their own and are offered here too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from lmgym.errors import InvalidValueError
 from lmgym.records import Problem, Transcript, Turn, Verdict
 from lmgym.tasks.base import SingleTurnTask, check_split
 from lmgym.tasks.options import check_alphabet, check_bool, check_fraction, check_int
-from lmgym.tasks.probes_turns import Delayed, Guess
+from lmgym.tasks.probe_delayed import Delayed
+from lmgym.tasks.probe_guess import Guess
 from lmgym.tasks.stream import Draft, ProblemStream, Words, draw_until_split
 from lmgym.tasks.words import draw_word
 

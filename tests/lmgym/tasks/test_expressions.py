@@ -17,6 +17,7 @@ from lmgym.tasks.expressions import (
     Power,
     canonical_key,
     evaluate,
+    literals,
     make_literal,
     render,
 )
@@ -172,6 +173,11 @@ def test_drawn_expressions_have_the_value_that_their_text_has(level: int) -> Non
         value = evaluate(expression, 10**knobs.max_answer_digits)
         assert value == read(render(expression))
         assert longest_run(expression) <= knobs.num_digits
+        for literal in literals(expression):
+            assert Fraction(literal.text) == literal.value
+            if "/" in literal.text:  # in lowest terms, so that a fraction is written in one way
+                assert str(literal.value) == literal.text
+            assert not re.search(r"\.\d*0$", literal.text)
 
 
 @pytest.mark.parametrize("level", range(1, 11))
