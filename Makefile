@@ -52,12 +52,12 @@ $(VENV)/.torch: $(VENV)/.made
 $(VENV)/.installed: $(VENV)/.torch pyproject.toml constraints.txt
 	@echo 'setup: lmgym with its agents and development tools (some minutes the first time)'
 	@$(INSTALL) hatchling editables $(TORCH)
-	@$(INSTALL) --no-build-isolation -e '.[agents,dev]' $(TORCH)
+	@$(INSTALL) --no-build-isolation -e '.[agents,gguf,dev]' $(TORCH)
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.installed
 	@echo 'setup: the peers that benchmarks compare with'
-	@$(INSTALL) --no-build-isolation -e '.[agents,dev,bench]' $(TORCH)
+	@$(INSTALL) --no-build-isolation -e '.[agents,gguf,dev,bench]' $(TORCH)
 	@touch $@
 
 check: setup
