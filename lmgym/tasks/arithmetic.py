@@ -33,6 +33,7 @@ _PROMPTS: Mapping[str, tuple[str, Mapping[str, str]]] = {
 }
 _TRUNCATED = Verdict("wrong", "truncated")
 _OVERLONG = Verdict("wrong", "overlong")
+_UNPARSED = Verdict("wrong", "unparsed")
 
 
 class MathReference(NamedTuple):
@@ -131,6 +132,10 @@ class Math(SingleTurnTask):
         self._template = _check_template(template if prompt_template is None else prompt_template)
         self._prefix, self._suffix = self._template.split(_HOLE)
         self._stream = ProblemStream(f"Math({self._knobs.name})", self._draw_block)
+        self._fingerprint = (
+            f"Math(level={self._level},{self._knobs.name},template={self._template!r},"
+            f"signs={self._signs['+']!r},answer_on={self._answer_on})"
+        )
         self._table_drafts: dict[str, list[Draft | None]] = {}
 
     @property
@@ -140,10 +145,7 @@ class Math(SingleTurnTask):
 
     @property
     def fingerprint(self) -> str:
-        return (
-            f"Math(level={self._level},{self._knobs.name},template={self._template!r},"
-            f"signs={self._signs['+']!r},answer_on={self._answer_on})"
-        )
+        return self._fingerprint
 
     @property
     def alphabet(self) -> str:
@@ -221,7 +223,7 @@ class Math(SingleTurnTask):
             if truncated:
                 verdicts.append(_TRUNCATED)
             elif not turns or turns[-1].role != "agent":
-                verdicts.append(Verdict("wrong", "unparsed"))
+                verdicts.append(_UNPARSED)
             else:
                 _, text, is_complete = turns[-1]
                 if not is_complete:
@@ -237,7 +239,7 @@ class Math(SingleTurnTask):
             text = text.rstrip(WHITESPACE).rpartition("\n")[2]
         value, reason = parse_number(text)
         if value is None:
-            return Verdict("wrong", reason)
+            return _UNPARSED if reason == "unparsed" else Verdict("wrong", reason)
         answer, truth = text.strip(WHITESPACE), problem.reference.value
         if value == truth:
             return Verdict("correct", "", answer, 1.0)

@@ -21,7 +21,8 @@ from lmgym.tasks.base import HASHED_SPLITS, split_of
 
 BLOCK_SIZE = 64
 """Problems drawn at once. Asking for whole aligned blocks is cheapest."""
-MAX_BLOCKS_KEPT = 1024
+MAX_BLOCKS_KEPT = 128
+"""Rows of a batch seldom meet in a block, so few are worth keeping."""
 MAX_DRAWS = 20_000
 """Draws for one problem after which a split counts as empty."""
 
@@ -82,6 +83,9 @@ class ProblemStream:
             InvalidValueError: an index is negative or beyond 2**63 - 1.
             EmptyProblemSetError: the split holds no problem under this configuration.
         """
+        if type(indices) is range and indices and indices.step == 1 and indices[0] >> 6 == indices[-1] >> 6:
+            first = indices[0]
+            return self._block(split, first >> 6)[first & 63 : (indices[-1] & 63) + 1]
         found: list[Problem] = []
         number: int | None = None
         block: list[Problem] = []
