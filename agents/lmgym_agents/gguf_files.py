@@ -97,8 +97,11 @@ def _convert(file: Path, dtype: torch.dtype, folder: Path) -> None:
         )
         model.save_pretrained(folder)
         AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name).save_pretrained(folder)
-    # Foreign code reading a foreign file: whatever it raises means that the file is no good.
-    except Exception as error:
+    # Foreign code reading a foreign file: whatever it raises means that the file is no good; a panic of the
+    # tokenizers library is not even an Exception.
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit | MemoryError):
+            raise
         raise ModelError(
             f"{file} cannot be converted; it must be a whole GGUF file of a causal language model that "
             f"transformers can read. ({type(error).__name__}: {str(error)[:500]})"

@@ -25,9 +25,10 @@ from transformers.utils import logging as transformers_logging
 from lmgym.errors import ModelError
 from lmgym.tokenization import TextTokenizer
 from lmgym_agents.devices import resolve_device
+from lmgym_agents.dropout import disable_dropout
 from lmgym_agents.gguf_files import convert_gguf, find_gguf
 from lmgym_agents.lora import add_lora, has_lora, merged_model
-from lmgym_agents.policy import Evaluation, Policy, ValueMode, disable_dropout
+from lmgym_agents.policy import Evaluation, Policy, ValueMode
 from lmgym_agents.reference import Reference
 from lmgym_agents.tiny_models import PRESETS, make_tiny_model
 

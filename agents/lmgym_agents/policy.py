@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from lmgym.errors import InvalidValueError, ModelError
+from lmgym_agents.dropout import disable_dropout
 from lmgym_agents.token_logps import PLAIN_MAX_LOGITS, token_logps
 
 if TYPE_CHECKING:
@@ -79,6 +80,10 @@ class Policy(nn.Module):
         self.output_in_float32 = output_in_float32
         self.autocast = autocast
         self.max_logits = max_logits
+        if not hasattr(model.get_output_embeddings(), "weight"):
+            raise ModelError(
+                f"{type(model).__name__} has no output layer: it is not a causal language model."
+            )
         text_config = model.config.get_text_config()
         self.vocab_size: int = model.get_output_embeddings().weight.shape[0]
         # Zero at the start: no state is worth more than another before a return was seen.
@@ -124,7 +129,7 @@ class Policy(nn.Module):
             need_values: False leaves values at 0.
 
         Raises:
-            InvalidValueError: shapes, lengths or ids that do not fit.
+            InvalidValueError: shapes or lengths that do not fit.
         """
         input_ids, lengths = self._check(input_ids, lengths)
         num_rows, width = input_ids.shape
@@ -193,9 +198,18 @@ class Policy(nn.Module):
         return cast("Tensor", logits)
 
     def enable_gradient_checkpointing(self) -> None:
-        """Trades a third more computing in updates for memory: activations of a layer are made again."""
+        """Trades a third more computing in updates for memory: activations of a layer are made again.
+
+        Raises:
+            ModelError: the architecture does not support it.
+        """
         for module in filter(None, (self.model, self.value_backbone)):
-            module.gradient_checkpointing_enable({"use_reentrant": False})
+            # The method's name changed in transformers 5.2x; the old one warns where both exist.
+            enable = getattr(module, "activation_checkpointing_enable", None)
+            try:
+                (enable or module.gradient_checkpointing_enable)({"use_reentrant": False})
+            except ValueError as error:
+                raise ModelError(f"{type(module).__name__} has no gradient checkpointing: {error}") from error
             module.train()  # the only mode that transformers checkpoints in; dropout stays off
 
     @property
@@ -254,25 +268,6 @@ class Policy(nn.Module):
                 f"lengths must lie in [1, {input_ids.shape[1]}], got {lengths.min()} to {lengths.max()}."
             )
         return input_ids.to(self.device), lengths.to(self.device)
-
-
-def disable_dropout(model: nn.Module) -> None:
-    """Sets every dropout of the model to 0, so that one set of weights gives one log-prob, in train() too."""
-    for module in model.modules():
-        if isinstance(module, nn.modules.dropout._DropoutNd):
-            module.p = 0.0
-        for name, value in vars(module).items():
-            if isinstance(value, float) and _is_dropout(name):
-                setattr(module, name, 0.0)
-    config = getattr(model, "config", None)
-    if config is not None:
-        for name, value in list(vars(config).items()):
-            if isinstance(value, float) and _is_dropout(name):
-                setattr(config, name, 0.0)
-
-
-def _is_dropout(name: str) -> bool:
-    return "dropout" in name or name.endswith("pdrop") or name == "layerdrop"
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from lmgym.errors import InvalidValueError, UnknownNameError
-from lmgym_agents.policy import disable_dropout
+from lmgym_agents.dropout import disable_dropout
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"architecture": "llama", "hidden_size": 128, "layers": 4, "heads": 4},
