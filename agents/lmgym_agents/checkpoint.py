@@ -178,10 +178,10 @@ def prune(folder: Path, *, keep: int, newest: int | None = None, files: Files = 
 
 
 def _put_in_place(part: Path, target: Path, files: Files) -> None:
-    if target.exists():
+    if os.path.lexists(target):
         old = target.with_name(f"{target.name}.old")
         if looks_whole(target):
-            if old.exists():
+            if os.path.lexists(old):
                 _remove(old, files)
             # Between the two renames the old one is still found under its ".old" name.
             files.rename(target, old)
@@ -192,7 +192,7 @@ def _put_in_place(part: Path, target: Path, files: Files) -> None:
 
 def _remove(path: Path, files: Files) -> None:
     doomed = path.with_name(f"{_UNFINISHED[1]}{path.name}")
-    if doomed.exists():
+    if os.path.lexists(doomed):
         files.remove(doomed)
     files.rename(path, doomed)
     files.remove(doomed)

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from lmgym_agents import checkpoint
 from lmgym_agents.errors import CheckpointError, CheckpointWarning
 from lmgym_agents.random_state import rng_state, set_rng_state
 from lmgym_agents.state_tree import ANYTHING, pack, unpack
 from lmgym_agents.strict_json import from_json, to_json
-
 from tests.agents.faulty_files import Crash, FaultyFiles, PowerLossFiles
 
 
@@ -222,6 +222,18 @@ def test_saving_a_step_again_replaces_it(tmp_path):
     assert os.listdir(tmp_path) == ["step-00000003"]
 
 
+def test_the_replacement_counts_even_if_the_replaced_could_not_be_removed(tmp_path):
+    class NothingIsRemoved(FaultyFiles):
+        def remove(self, path):
+            raise OSError(errno.EIO, "no")
+
+    checkpoint.save(tmp_path, step=3, state={"v": 1})
+    with pytest.warns(CheckpointWarning, match="could not be removed"):
+        checkpoint.save(tmp_path, step=3, state={"v": 2}, files=NothingIsRemoved())
+    (tmp_path / ".removing-step-00000003.old").rename(tmp_path / "step-00000003.old")
+    assert checkpoint.load(tmp_path).state == {"v": 2}
+
+
 def flip_a_byte(path):
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
@@ -301,6 +313,8 @@ def check_recovery(folder, reported):
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CheckpointWarning)
+        for step in checkpoint.list_steps(folder):
+            checkpoint.load(folder, step=step)  # none is half-written or half-removed
         found = checkpoint.load(folder).state["id"]
         assert found in ATTEMPTED[max(len(reported) - 1, 0) : len(reported) + 1], (found, reported)
         checkpoint.save(folder, step=9, state={"id": [9, 0]}, keep=2)
