@@ -1,0 +1,219 @@
+"""Agents: whatever answers a batch of prompts, a language model or anything else.
+
+    class Calculator:
+        granularity = "response"
+
+        def act(self, observations):  # a list of prompts in, as many responses out
+            return [str(add(prompt)) for prompt in observations]
+
+An agent is evaluated as ``evaluate(Calculator(), "lmgym/Math-v0")``, or from the command line by its name,
+``module:Calculator``. Left out: learning (see ``algorithms``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from lmgym.errors import InvalidValueError
+from lmgym.seeding import make_key
+from lmgym.tokenization import TextTokenizer
+from lmgym_agents.batching import Progress
+from lmgym_agents.engine import Engine, Generation
+from lmgym_agents.policy import Policy
+from lmgym_agents.sampling import SamplingParams
+
+
+@runtime_checkable
+class Agent(Protocol):
+    """Acts on batched observations.
+
+    An agent may also have an attribute ``tokenizer``; environments are then made with it.
+    """
+
+    granularity: Literal["token", "response"]
+    """What an action is."""
+
+    def act(self, observations: Any) -> Any:
+        """Returns one action for each of B observations.
+
+        Args:
+            observations: "response": a list of B texts, each the episode so far. "token": a dict with
+                ``input_ids`` int32[B, L] and ``attention_mask`` int8[B, L], as the environments give them.
+
+        Returns:
+            "response": B texts. "token": integers[B], one token a row; the end token ends a turn.
+        """
+        ...
+
+
+class LMAgent:
+    """A language model as an agent: policy, engine and tokenizer."""
+
+    granularity: Literal["token", "response"] = "token"
+
+    def __init__(
+        self,
+        policy: Policy,
+        tokenizer: TextTokenizer,
+        params: SamplingParams | None = None,
+        *,
+        engine: Engine | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Joins the parts.
+
+        Args:
+            policy: its present weights are used at every call.
+            tokenizer: the policy's.
+            params: how responses are drawn; by default greedily.
+            engine: over ``policy.model``; made if not given.
+            seed: of the sampling by ``act`` and ``respond``.
+        """
+        self.policy, self.tokenizer = policy, tokenizer
+        params = params or SamplingParams(max_new_tokens=256, temperature=0)
+        self.params = dataclasses.replace(params, stop_ids=params.stop_ids or tokenizer.end_ids)
+        self.engine = engine or Engine(policy.model, max_rows=1024, pad_id=tokenizer.pad_id)
+        self._seed, self._calls = seed, 0
+
+    def act(self, observations: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
+        """Returns the next token of each row, int64[B]."""
+        lengths = observations["attention_mask"].sum(axis=1)
+        rows = [ids[:length] for ids, length in zip(observations["input_ids"], lengths, strict=True)]
+        return self._generate(rows, 1).tokens[:, 0].numpy()
+
+    def respond(self, prompts: Sequence[str], *, max_new_tokens: int | None = None) -> list[str]:
+        """Returns the responses to texts, special tokens dropped.
+
+        Args:
+            prompts: B texts, without special tokens.
+            max_new_tokens: budget of each response; default: that of ``params``.
+        """
+        prefix = list(self.tokenizer.prefix_ids)
+        rows = [prefix + ids.tolist() for ids in self.tokenizer.encode_batch(prompts)]
+        generation = self._generate(rows, max_new_tokens or self.params.max_new_tokens)
+        return self.tokenizer.decode_batch(generation.tokens.numpy(), generation.lengths.numpy())
+
+    def _generate(self, rows: Sequence[ArrayLike], max_new_tokens: int) -> Generation:
+        self._calls += 1
+        params = dataclasses.replace(self.params, max_new_tokens=max_new_tokens)
+        return self.engine.generate(rows, params, seed=make_key(self._seed, "agent", self._calls))
+
+
+class AgentEngine:
+    """Any agent in the place of an ``Engine``: token prompts in, tokens out, so that it can be rolled out.
+
+    Log-probs are 0, as nobody knows them.
+    """
+
+    def __init__(self, agent: Agent, tokenizer: TextTokenizer) -> None:
+        check_agent(agent)
+        self._agent, self._tokenizer = agent, tokenizer
+
+    def generate(
+        self,
+        prompts: Sequence[ArrayLike],
+        params: SamplingParams,
+        *,
+        seed: int,
+        max_new_tokens: ArrayLike,
+        request_ids: ArrayLike | None = None,
+        on_progress: Progress | None = None,
+    ) -> Generation:
+        """Asks the agent; ``params``, ``seed`` and ``request_ids`` are the agent's own business."""
+        rows = [np.asarray(prompt, np.int64) for prompt in prompts]
+        budgets = np.asarray(max_new_tokens, np.int64)
+        by_text = self._agent.granularity == "response"
+        tokens = self._ask_texts(rows, budgets) if by_text else self._ask_tokens(rows, budgets)
+        lengths = np.array([len(row) for row in tokens], np.int64)
+        table = np.full((len(rows), int(lengths.max())), self._tokenizer.pad_id, np.int64)
+        for row, given in enumerate(tokens):
+            table[row, : len(given)] = given
+        stopped = [row[-1] in self._tokenizer.end_ids for row in tokens]
+        if on_progress is not None:
+            on_progress(len(rows), int(lengths.sum()))
+        return Generation(
+            tokens=torch.from_numpy(table),
+            lengths=torch.from_numpy(lengths),
+            logps=torch.zeros(table.shape),
+            stopped=torch.tensor(stopped),
+        )
+
+    def _ask_texts(self, rows: list[NDArray[np.int64]], budgets: NDArray[np.int64]) -> list[list[int]]:
+        prefix = len(self._tokenizer.prefix_ids)
+        texts = self._agent.act([self._tokenizer.decode(row[prefix:]) for row in rows])
+        is_list = isinstance(texts, Sequence) and not isinstance(texts, str)
+        if not is_list or len(texts) != len(rows) or not all(isinstance(text, str) for text in texts):
+            raise InvalidValueError(
+                f"{type(self._agent).__name__}.act must return {len(rows)} texts, one for each observation, "
+                f"got {type(texts).__name__}{f' of {len(texts)}' if is_list else ''}."
+            )
+        ends = set(self._tokenizer.end_ids)
+        encoded = [[i for i in ids.tolist() if i not in ends] for ids in self._tokenizer.encode_batch(texts)]
+        return [
+            [*ids, self._tokenizer.end_id][:budget]
+            for ids, budget in zip(encoded, budgets.tolist(), strict=True)
+        ]
+
+    def _ask_tokens(self, rows: list[NDArray[np.int64]], budgets: NDArray[np.int64]) -> list[list[int]]:
+        lengths = np.array([len(row) for row in rows], np.int64)
+        width = int((lengths + budgets).max())
+        ids = np.full((len(rows), width), self._tokenizer.pad_id, np.int32)
+        for row, prompt in enumerate(rows):
+            ids[row, : len(prompt)] = prompt
+        given: list[list[int]] = [[] for _ in rows]
+        is_open = np.ones(len(rows), np.bool_)
+        while is_open.any():
+            mask = (np.arange(width) < lengths[:, None]).astype(np.int8)
+            actions = np.asarray(self._agent.act({"input_ids": ids.copy(), "attention_mask": mask}))
+            if actions.shape != (len(rows),) or actions.dtype.kind not in "iu":
+                raise InvalidValueError(
+                    f"{type(self._agent).__name__}.act must return integers of shape [{len(rows)}], got "
+                    f"{actions.dtype}{list(actions.shape)}."
+                )
+            for row in np.flatnonzero(is_open).tolist():
+                token = int(actions[row])
+                given[row].append(token)
+                ids[row, lengths[row]] = token
+                lengths[row] += 1
+                is_open[row] = token not in self._tokenizer.end_ids and len(given[row]) < budgets[row]
+        return given
+
+
+def check_agent(agent: object) -> None:
+    """Raises InvalidValueError unless ``agent`` has what ``Agent`` asks for."""
+    granularity = getattr(agent, "granularity", None)
+    if not callable(getattr(agent, "act", None)) or granularity not in ("token", "response"):
+        raise InvalidValueError(
+            f"{type(agent).__name__} is no agent: it needs a method act(observations) and an attribute "
+            f"granularity of 'token' or 'response', got granularity={granularity!r}."
+        )
+
+
+def load_agent(name: str, **options: Any) -> Agent:
+    """Returns the agent that ``"module:Class"`` makes from ``options``.
+
+    Raises:
+        InvalidValueError: no such module or class, options it does not take, or what it makes is no agent.
+    """
+    module, separator, attribute = name.partition(":")
+    if not separator or not module or not attribute:
+        raise InvalidValueError(f"an agent is named 'module:Class', got {name!r}.")
+    try:
+        factory = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise InvalidValueError(
+            f"there is no agent {name!r} to import: {error}. Is its folder on PYTHONPATH?"
+        ) from error
+    try:
+        agent = factory(**options)
+    except TypeError as error:
+        raise InvalidValueError(f"{name} can't be made from {sorted(options)}: {error}.") from error
+    check_agent(agent)
+    return agent  # type: ignore[no-any-return]

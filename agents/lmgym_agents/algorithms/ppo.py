@@ -1,0 +1,424 @@
+"""Proximal policy optimisation of a language model with a value head, from top to bottom.
+
+    algorithm = PPO(policy, env, PPOConfig(iterations=50))
+    for update in algorithm.iterations():
+        print(update.step, update.metrics["success"])
+
+One iteration: play one episode in every row, drop the rows whose reward failed, turn rewards (less the KL
+penalty) and values into advantages, then some epochs of minibatches with clipped losses. Every random choice
+is drawn from (seed, iteration, ...), so ``state_dict`` needs no generator and a restored run goes on bit for
+bit. Sources of the details: Schulman et al. 2017; Ziegler et al. 2019; Huang et al. 2024 ("The N+
+implementation details of RLHF with PPO"); Yu et al. 2025 (DAPO); Yue et al. 2025 (VAPO).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor
+
+from lmgym.envs.vector import TokenVectorEnv
+from lmgym.seeding import make_generator, make_key
+from lmgym_agents.accumulate import (
+    accumulate_gradients,
+    find_non_finite,
+    optimizer_step,
+)
+from lmgym_agents.advantages import explained_variance, gae, length_adaptive_lambda, whiten
+from lmgym_agents.algorithms.ppo_config import PPOConfig
+from lmgym_agents.algorithms.statistics import describe_rollout, mean_of, merge_minibatches
+from lmgym_agents.algorithms.update import Update
+from lmgym_agents.batching import Progress
+from lmgym_agents.chunks import RowFunction, evaluate_in_chunks
+from lmgym_agents.engine import Engine
+from lmgym_agents.kl import AdaptiveKL, FixedKL, estimate_kl, kl_loss, penalise_rewards
+from lmgym_agents.losses import (
+    Loss,
+    entropy_loss,
+    importance_weights,
+    loss_denominator,
+    ppo_policy_loss,
+    value_loss,
+)
+from lmgym_agents.optimizers import PolicyOptimizer, rate_factor
+from lmgym_agents.policy import Evaluation, Policy
+from lmgym_agents.reference import Reference
+from lmgym_agents.rollout import Rollout, collect
+from lmgym_agents.throughput import forward_flops, mfu
+
+
+class Targets(NamedTuple):
+    """What the losses learn from, all [B, L] on the CPU, for the B rows that did not fail."""
+
+    is_action: Tensor
+    advantages: Tensor
+    returns: Tensor
+    old_values: Tensor
+    old_logps: Tensor
+    reference_logps: Tensor | None
+    weights: Tensor | None
+
+
+class PPO:
+    """Trains a policy in an environment; see the module and ``PPOConfig``."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        env: TokenVectorEnv,
+        config: PPOConfig,
+        *,
+        engine: Engine | None = None,
+        reference: Reference | None = None,
+        on_message: Callable[[str], None] | None = None,
+        on_progress: Progress | None = None,
+    ) -> None:
+        """Prepares a run; ``restore`` may follow.
+
+        Args:
+            policy: is changed.
+            env: one row for each episode of a rollout, ``autoreset_mode="DISABLED"``.
+            config: the options.
+            engine: samples from ``policy.model``; by default one over as many rows as memory of a tiny model
+                allows.
+            reference: what the KL divergence is measured from; by default the policy as it is now.
+            on_message: told in words what a user should know (memory ran out, a step was skipped).
+            on_progress: called while responses are sampled.
+        """
+        self.policy, self.env, self.config = policy, env, config
+        self.engine = engine or Engine(
+            policy.model, max_rows=min(env.num_envs, 1024), pad_id=env.tokenizer.pad_id
+        )
+        self.reference = reference or Reference(policy)
+        self.optimizer = PolicyOptimizer(
+            policy,
+            kind=config.optimizer,
+            learning_rate=config.learning_rate,
+            value_learning_rate=_first(config.value_learning_rate, config.learning_rate),
+            betas=(config.adam_beta1, config.adam_beta2),
+            eps=config.adam_eps,
+            weight_decay=config.weight_decay,
+        )
+        adaptive = config.kl_target is not None
+        self.kl: FixedKL | AdaptiveKL = FixedKL(config.kl_coefficient)
+        if adaptive:
+            self.kl = AdaptiveKL(config.kl_coefficient, cast("float", config.kl_target), config.kl_horizon)
+        self.iteration = 0
+        self.token_budget = config.max_tokens_per_micro_batch
+        self._say = on_message or (lambda message: None)
+        self._on_progress = on_progress
+
+    # The run ------------------------------------------------------------------------------------------
+
+    def iterations(self) -> Iterator[Update]:
+        """Yields after each iteration; the state may be saved whenever it has yielded."""
+        while self.iteration < self.config.iterations:
+            yield self.iterate()
+
+    def iterate(self) -> Update:
+        """Does one iteration.
+
+        Raises:
+            TooManyFailuresError: the reward failed on most episodes.
+            OutOfMemoryError: not even one row fits into memory.
+        """
+        start = time.perf_counter()
+        rollout = self._collect()
+        collected = time.perf_counter()
+        valid = rollout.select(~rollout.failed)
+        targets, metrics = self._make_targets(valid)
+        prepared = time.perf_counter()
+        metrics = describe_rollout(rollout, valid) | metrics | self._update(valid, targets)
+        done = time.perf_counter()
+        metrics["kl_coefficient"] = self.kl.coefficient
+        if "kl_episode" in metrics and self.config.kl_coefficient > 0:
+            self.kl.update(cast("float", metrics["kl_episode"]), len(valid.lengths))
+        self.engine.weights_changed()
+        self.iteration += 1
+        timing = {
+            "total_s": done - start, "rollout_s": collected - start, "generation_s": rollout.generation_s,
+            "targets_s": prepared - collected, "update_s": done - prepared,
+        }  # fmt: skip
+        return Update(self.iteration, metrics, timing | self._rates(rollout, valid, timing))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns everything that later iterations depend on: tensors, arrays and plain values."""
+        return {
+            "iteration": self.iteration,
+            "policy": self.policy.state_dict(),
+            "reference": dict(self.reference.state_dict()),
+            "optimizer": self.optimizer.state_dict(),
+            "kl_coefficient": self.kl.coefficient,
+            "token_budget": self.token_budget,
+            "env": self.env.get_state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes back to what ``state_dict`` returned in a run of the same configuration."""
+        self.policy.load_state_dict(state["policy"])
+        self.reference.load_state_dict(state["reference"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.kl.coefficient = float(state["kl_coefficient"])
+        self.token_budget = int(state["token_budget"])
+        self.env.set_state(state["env"])
+        self.iteration = int(state["iteration"])
+        self.engine.weights_changed()
+
+    # Rollout and targets ------------------------------------------------------------------------------
+
+    def _collect(self) -> Rollout:
+        config = self.config
+        return collect(
+            self.env,
+            self.engine,
+            config.sampling,
+            seed=make_key(config.seed, "ppo", self.iteration, "sampling"),
+            env_seed=make_key(config.seed, "ppo", "problems") if self.iteration == 0 else None,
+            group_size=config.group_size,
+            on_progress=self._on_progress,
+        )
+
+    def _make_targets(self, rollout: Rollout) -> tuple[Targets, dict[str, Any]]:
+        config = self.config
+        needs_logps = config.old_logps == "trainer"
+        old = self._evaluate(rollout, need_logps=needs_logps)
+        bootstrap = old.bootstrap_values(rollout.lengths)
+        values, is_action = old.values[:, :-1], rollout.is_action
+        old_logps, weights = rollout.logp_behaviour, None
+        metrics: dict[str, Any] = {}
+        if needs_logps:
+            old_logps = old.logps
+            gap = torch.where(is_action, old_logps - rollout.logp_behaviour, 0)
+            metrics["sampler_logp_error"] = float(gap.abs().max())
+            if config.importance != "none":
+                weights = importance_weights(
+                    logp_old=old_logps, logp_behaviour=rollout.logp_behaviour, is_action=is_action,
+                    mode=config.importance, low=1 / config.importance_max, high=config.importance_max,
+                )  # fmt: skip
+        reference_logps, kl_metrics = self._compare_with_reference(rollout)
+        rewards = self._shape_rewards(rollout, reference_logps)
+        warming = self.iteration < config.value_warmup_iterations
+        lam: float | Tensor = config.gae_lambda
+        if config.length_adaptive_alpha is not None:
+            lam = length_adaptive_lambda(rollout.num_actions, config.length_adaptive_alpha)
+        advantages, returns = gae(
+            rewards=rewards, values=values, is_action=is_action, lengths=rollout.lengths,
+            terminated=rollout.terminated, bootstrap_values=bootstrap, gamma=config.gamma, lam=lam,
+            lam_value=1.0 if warming else config.value_lambda,
+        )  # fmt: skip
+        metrics |= kl_metrics | {
+            "explained_variance": explained_variance(values, returns, is_action),
+            "value": mean_of(values, is_action),
+            "return": mean_of(returns, is_action),
+            "advantage_std": float(advantages[is_action].std()) if is_action.sum() > 1 else 0.0,
+        }
+        if config.whiten_advantages:
+            advantages = whiten(advantages, is_action)
+        if config.mask_overlong:
+            is_action = is_action & rollout.stopped[:, None]
+        targets = Targets(is_action, advantages, returns, values, old_logps, reference_logps, weights)
+        return targets, metrics
+
+    def _shape_rewards(self, rollout: Rollout, reference_logps: Tensor | None) -> Tensor:
+        """Returns what the advantages are made of: scaled, clipped, penalised rewards, float32[B, L]."""
+        config = self.config
+        rewards = rollout.rewards * config.reward_scale
+        if config.reward_clip is not None:
+            rewards = rewards.clamp(-config.reward_clip, config.reward_clip)
+        if config.missing_end_penalty:
+            rows = (~rollout.stopped).nonzero()[:, 0]
+            positions = torch.arange(rewards.shape[1])
+            last = torch.where(rollout.is_action[rows], positions, -1).amax(dim=1)
+            rewards = rewards.index_put(
+                (rows, last), torch.tensor(-config.missing_end_penalty), accumulate=True
+            )
+        if config.kl_in == "reward" and reference_logps is not None and config.kl_coefficient > 0:
+            rewards = penalise_rewards(
+                rewards=rewards, logp_behaviour=rollout.logp_behaviour, logp_reference=reference_logps,
+                is_action=rollout.is_action, coefficient=self.kl.coefficient,
+            )  # fmt: skip
+        if config.whiten_rewards:
+            rewards = whiten(rewards, rollout.is_action, shift_mean=False)
+        return rewards
+
+    def _compare_with_reference(self, rollout: Rollout) -> tuple[Tensor | None, dict[str, Any]]:
+        """Returns the reference's log-probs where they are needed, and KL metrics of all or some rows."""
+        config = self.config
+        if config.kl_coefficient == 0:
+            rollout = rollout.select(torch.arange(min(config.kl_rows, len(rollout.lengths))))
+        if not len(rollout.lengths):
+            return None, {}
+
+        def evaluate(rows: Tensor) -> tuple[Tensor]:
+            ids, lengths, is_action = rollout.input_ids[rows], rollout.lengths[rows], rollout.is_action[rows]
+            return (self.reference.logps(ids, lengths, is_action=is_action, temperature=config.temperature),)
+
+        (logps,) = self._in_chunks(evaluate, rollout)
+        k1 = torch.where(rollout.is_action, estimate_kl(rollout.logp_behaviour, logps, "k1"), 0)
+        k3 = torch.where(rollout.is_action, estimate_kl(rollout.logp_behaviour, logps, "k3"), 0)
+        metrics = {
+            "kl_reference": mean_of(k3, rollout.is_action),
+            "kl_reference_k1": mean_of(k1, rollout.is_action),
+            "kl_episode": float(k1.sum(dim=1).mean()),
+        }
+        return (logps if config.kl_coefficient > 0 else None), metrics
+
+    def _evaluate(self, rollout: Rollout, *, need_logps: bool) -> Evaluation:
+        def evaluate(rows: Tensor) -> tuple[Tensor, Tensor]:
+            found = self.policy.evaluate(
+                rollout.input_ids[rows], rollout.lengths[rows], is_action=rollout.is_action[rows],
+                temperature=self.config.temperature, need_logps=need_logps,
+            )  # fmt: skip
+            return found.logps, found.values
+
+        logps, values = self._in_chunks(evaluate, rollout)
+        return Evaluation(logps, None, values)
+
+    def _in_chunks(self, function: RowFunction, rollout: Rollout) -> tuple[Tensor, ...]:
+        results, self.token_budget = evaluate_in_chunks(
+            function, rollout.lengths, self.token_budget, on_message=self._say
+        )
+        return results
+
+    # Update -------------------------------------------------------------------------------------------
+
+    def _update(self, rollout: Rollout, targets: Targets) -> dict[str, Any]:
+        config = self.config
+        factor = rate_factor(
+            config.schedule, self.iteration, config.iterations,
+            warmup=config.warmup_iterations, end=config.end_rate,
+        )  # fmt: skip
+        self.optimizer.set_rate(factor)
+        metrics: dict[str, Any] = {"learning_rate": config.learning_rate * factor}
+        acts = targets.is_action
+        arrays = {"advantages": targets.advantages[acts], "returns": targets.returns[acts]}
+        bad = find_non_finite(arrays)
+        if bad is not None or not acts.any():
+            # NaN must never reach the optimiser's moments; the iteration is lost and counted.
+            reason = bad or "no action to learn from"
+            self._say(f"The update of iteration {self.iteration} was skipped: {reason}.")
+            return metrics | {"skipped_steps": config.epochs * config.minibatches, "skipped": reason}
+        warming = self.iteration < config.value_warmup_iterations
+        frozen = list(self.policy.model.parameters()) if warming else []
+        stats: list[dict[str, float]] = []
+        norms: list[float] = []
+        skipped: list[str] = []
+        stopped_early = False
+        for epoch in range(config.epochs):
+            for chosen in self._minibatches(rollout, epoch):
+                done = accumulate_gradients(
+                    self._make_loss(rollout, targets, chosen, warming),
+                    rollout.lengths[chosen],
+                    self.token_budget,
+                    self.policy.parameters(),
+                    on_message=self._say,
+                )
+                self.token_budget = done.token_budget
+                stats.append(done.stats)
+                limit = math.inf if config.target_kl is None else 1.5 * config.target_kl
+                if done.stats.get("approx_kl_k3", 0.0) > limit:
+                    stopped_early = True
+                    break
+                for parameter in frozen:
+                    parameter.grad = None
+                result = optimizer_step(
+                    cast("torch.optim.Optimizer", self.optimizer),
+                    self.policy.named_parameters(),
+                    loss=done.loss,
+                    max_grad_norm=config.max_grad_norm,
+                )
+                norms.append(result.grad_norm)
+                if result.skipped is not None:
+                    skipped.append(result.skipped)
+                    self._say(
+                        f"An optimiser step of iteration {self.iteration} was skipped: {result.skipped}."
+                    )
+            if stopped_early:
+                self.optimizer.zero_grad()
+                break
+        metrics |= merge_minibatches(stats)
+        metrics |= {
+            "first_log_ratio_max": stats[0].get("log_ratio_abs_max", 0.0),
+            "grad_norm": sum(norms) / len(norms) if norms else 0.0,
+            "optimizer_steps": len(norms) - len(skipped),
+            "skipped_steps": len(skipped),
+            "stopped_early": int(stopped_early),
+        }
+        return metrics | ({"skipped": skipped[0]} if skipped else {})
+
+    def _minibatches(self, rollout: Rollout, epoch: int) -> Iterator[Tensor]:
+        """Yields row numbers: a random order cut into parts that differ in size by one row at most."""
+        rng = make_generator(self.config.seed, "ppo", self.iteration, "order", epoch)
+        order = torch.from_numpy(rng.permutation(len(rollout.lengths)))
+        yield from order.tensor_split(min(self.config.minibatches, len(order)))
+
+    def _make_loss(
+        self, rollout: Rollout, targets: Targets, chosen: Tensor, warming: bool
+    ) -> Callable[[Tensor], Loss]:
+        """Returns the loss of some of the rows ``chosen``, as a share of the loss of all of them."""
+        config, device = self.config, self.policy.device
+        width = rollout.input_ids.shape[1]
+        denominator = loss_denominator(targets.is_action[chosen], config.aggregation, max_tokens=width)
+
+        def loss_of_rows(rows: Tensor) -> Loss:
+            picked = chosen[rows]
+            is_action = targets.is_action[picked].to(device)
+            shared: dict[str, Any] = {
+                "is_action": is_action, "denominator": denominator, "aggregation": config.aggregation
+            }  # fmt: skip
+            now = self.policy.evaluate(
+                rollout.input_ids[picked], rollout.lengths[picked], is_action=is_action,
+                temperature=config.temperature, need_entropy=config.entropy_coefficient != 0,
+            )  # fmt: skip
+            old_logps = targets.old_logps[picked].to(device)
+            of_value = value_loss(
+                values=now.values[:, :-1], old_values=targets.old_values[picked].to(device),
+                returns=targets.returns[picked].to(device), clip=config.value_clip, **shared,
+            )  # fmt: skip
+            of_policy = ppo_policy_loss(
+                logp_policy=now.logps, logp_old=old_logps,
+                advantages=targets.advantages[picked].to(device),
+                clip_low=config.clip_low, clip_high=config.clip_high, dual_clip=config.dual_clip,
+                weights=None if targets.weights is None else targets.weights[picked].to(device), **shared,
+            )  # fmt: skip
+            gap = torch.where(is_action, now.logps.detach() - old_logps, 0).abs().amax()
+            stats = {**of_policy.stats, **of_value.stats, "log_ratio_abs_max": gap}
+            loss = config.value_coefficient * of_value.loss
+            if warming:
+                return Loss(loss, stats)
+            loss = loss + of_policy.loss
+            if now.entropies is not None:
+                bonus = entropy_loss(now.entropies, **shared)
+                loss = loss + config.entropy_coefficient * bonus.loss
+                stats |= {"policy_entropy": bonus.stats["entropy"]}
+            if config.kl_in == "loss" and targets.reference_logps is not None:
+                penalty = kl_loss(
+                    logp_policy=now.logps, logp_reference=targets.reference_logps[picked].to(device),
+                    logp_old=old_logps, kind=config.kl_estimator, **shared,
+                )  # fmt: skip
+                loss = loss + self.kl.coefficient * penalty.loss
+                stats |= penalty.stats
+            return Loss(loss, stats)
+
+        return loss_of_rows
+
+    def _rates(self, rollout: Rollout, valid: Rollout, timing: Mapping[str, float]) -> dict[str, float]:
+        config = self.config
+        num_tokens, num_actions = int(valid.lengths.sum()), int(valid.is_action.sum())
+        generation_s, update_s = max(timing["generation_s"], 1e-9), max(timing["update_s"], 1e-9)
+        rates = {
+            "generated_tokens_per_s": int(rollout.is_action.sum()) / generation_s,
+            "updated_tokens_per_s": config.epochs * num_tokens / update_s,
+        }
+        length = num_tokens / len(valid.lengths)
+        flops = 3 * config.epochs * forward_flops(self.policy, num_tokens, num_actions, length)
+        share = mfu(flops, update_s, self.policy)
+        return rates if share is None else rates | {"update_mfu": share}
+
+
+def _first(given: float | None, default: float) -> float:
+    return default if given is None else given

@@ -1,0 +1,58 @@
+"""Numbers for the log: what a rollout says of the policy, and what the minibatches of an update add up to."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lmgym_agents.rollout import Rollout
+
+
+def describe_rollout(rollout: Rollout, valid: Rollout) -> dict[str, Any]:
+    """Returns what the rollout says of the policy; failed rows count in ``failed_rows`` alone."""
+    is_action = valid.is_action
+    metrics: dict[str, Any] = {
+        "reward": float(valid.returns.mean()),
+        **{f"reward/{name}": float(term.mean()) for name, term in valid.terms.items()},
+        "success": float(valid.success.float().mean()),
+        "score": float(valid.score.mean()),
+        # The mean of -log p over tokens drawn from p is an unbiased estimate of the entropy.
+        "entropy": -mean_of(valid.logp_behaviour, is_action),
+        "num_actions": float(valid.num_actions.float().mean()),
+        "num_tokens_row": float(valid.lengths.float().mean()),
+        "num_turns": float(valid.num_turns.float().mean()),
+        "stop_rate": float(valid.stopped.float().mean()),
+        "truncated_rate": float(valid.truncated.float().mean()),
+        "episodes": len(valid.lengths),
+        "failed_rows": int(rollout.failed.sum()),
+    }
+    num_groups = int(rollout.group.max()) + 1
+    if num_groups < len(rollout.group):
+        same = torch.ones(num_groups, dtype=torch.bool)
+        for group, score in zip(valid.group.tolist(), valid.returns.tolist(), strict=True):
+            first = valid.returns[valid.group == group][0]
+            same[group] &= score == float(first)
+        metrics["uniform_groups"] = float(same.float().mean())
+    return metrics
+
+
+def merge_minibatches(stats: list[dict[str, float]]) -> dict[str, float]:
+    """Returns the means over minibatches (maxima of names in ``_max``), under the names of the log."""
+    present = [part for part in stats if part]
+    merged: dict[str, float] = {}
+    for name in present[0] if present else ():
+        column = [part[name] for part in present if name in part]
+        merged[name] = max(column) if name.endswith("_max") else sum(column) / len(column)
+    merged.pop("num_tokens", None)
+    merged.pop("value", None)
+    if "value_error_squared" in merged:
+        merged["value_loss"] = 0.5 * merged.pop("value_error_squared")
+    return merged
+
+
+def mean_of(x: Tensor, is_valid: Tensor) -> float:
+    chosen = x[is_valid]
+    return float(chosen.double().mean()) if chosen.numel() else math.nan
