@@ -103,13 +103,25 @@ def allowed_tokens(setup: Setup) -> NDArray[np.bool_]:
     return allowed
 
 
+def as_array(values: object) -> NDArray[Any]:
+    """Returns ``values`` as an array.
+
+    Raises:
+        InvalidActionError: they are ragged.
+    """
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise InvalidActionError(f"actions must form an array of integers, got {values!r}.") from error
+
+
 def check_tokens(actions: object, shape: tuple[int, ...], vocab_size: int) -> NDArray[Any]:
     """Returns ``actions`` as an integer array.
 
     Raises:
         InvalidActionError: not integers, another shape, or outside [0, vocab_size).
     """
-    tokens = np.asarray(actions)
+    tokens = as_array(actions)
     if tokens.dtype.kind not in "iu" or tokens.shape != shape:
         wanted = f"integers of shape {list(shape)}" if shape else "an integer"
         raise InvalidActionError(

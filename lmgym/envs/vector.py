@@ -13,7 +13,7 @@ from lmgym.envs.batched import BatchedEnv, check_num_envs
 from lmgym.envs.episodes import TurnEnds, end_columns, turn_columns
 from lmgym.envs.infos import to_vector
 from lmgym.envs.setup import make_setup
-from lmgym.envs.token import TokenObs, allowed_tokens, check_tokens, token_spaces
+from lmgym.envs.token import TokenObs, allowed_tokens, as_array, check_tokens, token_spaces
 from lmgym.envs.token_rows import TokenRows
 from lmgym.errors import EpisodeOverError, InvalidActionError, InvalidValueError
 from lmgym.tasks.base import Task
@@ -168,7 +168,7 @@ class TokenVectorEnv(BatchedEnv[TokenObs, NDArray[Any], TokenRows]):
     def _check_responses(
         self, rows: NDArray[np.int64], tokens: object, lengths: object
     ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        given, counts = np.asarray(tokens), np.asarray(lengths)
+        given, counts = as_array(tokens), as_array(lengths)
         if given.ndim != 2 or len(given) != self.num_envs or counts.shape != (self.num_envs,):
             raise InvalidActionError(
                 f"tokens must be int[{self.num_envs}, T] and lengths int[{self.num_envs}], got shapes "
@@ -211,7 +211,7 @@ class TokenVectorEnv(BatchedEnv[TokenObs, NDArray[Any], TokenRows]):
             )
 
     def _check_actions(self, actions: NDArray[Any], live: NDArray[np.int64]) -> NDArray[Any]:
-        tokens = np.asarray(actions)
+        tokens = as_array(actions)
         if tokens.shape != (self.num_envs,):
             raise InvalidActionError(
                 f"actions must be integers of shape [{self.num_envs}], got {tokens.dtype}{list(tokens.shape)}."
