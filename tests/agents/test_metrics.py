@@ -86,7 +86,7 @@ def test_a_cut_at_every_byte_loses_one_record_at_most_and_swallows_none(tmp_path
     path = tmp_path / "metrics.jsonl"
     with MetricsWriter(path, files=UnsyncedFiles()) as writer:
         for step in range(1, 11):
-            writer.write(step, {"text": f'"{step}}}' * 200, "reward": step / 3})
+            writer.write(step, {"text": f'"{step}}}' * 260, "reward": step / 3})
     data = path.read_bytes()
     assert len(data) >= 10_000
     ends = [i + 1 for i, byte in enumerate(data) if byte == ord("\n")]
