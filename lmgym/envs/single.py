@@ -27,6 +27,13 @@ ROW = np.zeros(1, np.int64)
 POSITION = np.zeros(1, np.int64)
 
 
+class RenderModeError(InvalidValueError, TypeError):
+    """A render mode that text has not.
+
+    A TypeError too: Stable-Baselines3 asks every environment for "rgb_array" and takes a TypeError for "no".
+    """
+
+
 class SingleEnv(gym.Env[ObsT, ActT], Generic[ObsT, ActT, RowsT]):
     """One episode at a time of any task; see ``TokenEnv`` and ``TextEnv``."""
 
@@ -35,7 +42,7 @@ class SingleEnv(gym.Env[ObsT, ActT], Generic[ObsT, ActT, RowsT]):
 
     def __init__(self, rows: RowsT, render_mode: str | None) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
-            raise InvalidValueError(f"render_mode must be None or 'ansi', got {render_mode!r}.")
+            raise RenderModeError(f"render_mode must be None or 'ansi', got {render_mode!r}.")
         self.render_mode = render_mode
         self._play = Play(rows, 1)
         self._is_seeded = False

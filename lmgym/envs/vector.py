@@ -214,7 +214,8 @@ class TokenVectorEnv(BatchedEnv[TokenObs, NDArray[Any], TokenRows]):
         tokens = as_array(actions)
         if tokens.shape != (self.num_envs,):
             raise InvalidActionError(
-                f"actions must be integers of shape [{self.num_envs}], got {tokens.dtype}{list(tokens.shape)}."
+                f"actions must be integers of shape [{self.num_envs}], got "
+                f"{tokens.dtype}{list(tokens.shape)}."
             )
         acting = tokens if len(live) == self.num_envs else tokens[live]
         return check_tokens(acting, acting.shape, self.setup.tokenizer.vocab_size)
