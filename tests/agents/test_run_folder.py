@@ -178,12 +178,14 @@ def test_a_forked_child_does_not_keep_the_lock_alive(tmp_path):
     if not child:
         os.read(read, 1)  # lives on after the parent has given the folder up
         os._exit(0)
-    run.close()
-    RunFolder(tmp_path, Config(), resume=True).close()
-    os.write(write, b"x")
-    os.waitpid(child, 0)
-    os.close(read)
-    os.close(write)
+    try:
+        run.close()
+        RunFolder(tmp_path, Config(), resume=True).close()
+    finally:
+        os.write(write, b"x")
+        os.waitpid(child, 0)
+        os.close(read)
+        os.close(write)
 
 
 def test_close_gives_up_one_lock_only_once(tmp_path):
