@@ -1,0 +1,7 @@
+"""Silent bugs between the engine and the rollout; see ``mutant.py``."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+MUTANTS: tuple[Mutant, ...] = ()

@@ -1,0 +1,207 @@
+"""Silent bugs in log-probs, advantages, losses, updates and checkpoints; see ``mutant.py``."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        kind=2,
+        name="training-without-temperature",
+        bug="Log-probs at training are those of temperature 1, whatever was sampled.",
+        file="agents/lmgym_agents/token_logps.py",
+        old="logits = logits / temperature if temperature != 1.0 else logits",
+        new="logits = logits * 1.0",
+        tests=("tests/agents/test_models.py::test_every_cell_equals_a_forward_of_its_prefix_alone",),
+    ),
+    Mutant(
+        kind=2,
+        name="dropout-stays-on",
+        bug="Dropout is on in updates and off in generation.",
+        file="agents/lmgym_agents/policy.py",
+        old="""        disable_dropout(model)
+""",
+        new="",
+        tests=("tests/agents/test_models.py::test_dropout_is_off_in_training_mode_too",),
+    ),
+    Mutant(
+        kind=5,
+        name="bootstrap-from-the-last-column",
+        bug="The value after a row is read at the end of its padding.",
+        file="agents/lmgym_agents/policy.py",
+        old="return self.values.gather(1, lengths[:, None].to(self.values.device)).squeeze(1)",
+        new="return self.values[:, -1]",
+        tests=(
+            "tests/agents/test_models.py::test_padding_changes_neither_results_nor_gradients",
+            "tests/agents/test_models.py::test_every_cell_equals_a_forward_of_its_prefix_alone",
+        ),
+    ),
+    Mutant(
+        kind=5,
+        name="positions-count-from-the-right",
+        bug="A row's positions depend on how much padding stands behind it.",
+        file="agents/lmgym_agents/policy.py",
+        old="position_ids = torch.arange(input_ids.shape[1], device=input_ids.device)[None]",
+        new="position_ids = torch.arange(input_ids.shape[1], device=input_ids.device).flip(0)[None]",
+        tests=(
+            "tests/agents/test_models.py::test_padding_changes_neither_results_nor_gradients",
+            "tests/agents/test_models.py::test_every_cell_equals_a_forward_of_its_prefix_alone",
+        ),
+    ),
+    Mutant(
+        kind=6,
+        name="pad-id-is-no-target",
+        bug="Tokens that equal the pad id are left out, the end token among them.",
+        file="agents/lmgym_agents/policy.py",
+        old="wanted = (columns > 0) & (columns < lengths[:, None])",
+        new="wanted = (columns > 0) & (columns < lengths[:, None]) & (ids != self.model.config.pad_token_id)",
+        tests=(
+            "tests/agents/test_models.py::test_an_end_token_that_is_also_the_pad_token_is_an_ordinary_target",
+        ),
+    ),
+    Mutant(
+        kind=7,
+        name="gae-value-one-late",
+        bug="The error of an action uses the value of the state after it in the place of its own.",
+        file="agents/lmgym_agents/advantages.py",
+        old="values = torch.where(acts, values, 0).double()",
+        new="values = torch.where(acts, values.roll(-1, 1), 0).double()",
+        tests=("tests/agents/test_advantages.py::test_four_tokens_worked_by_hand",),
+    ),
+    Mutant(
+        kind=7,
+        name="gae-reward-one-early",
+        bug="A reward is credited to the action before the one that earned it.",
+        file="agents/lmgym_agents/advantages.py",
+        old="rewards = torch.where(in_row, rewards, 0).double()",
+        new="rewards = torch.where(in_row, rewards, 0).double().roll(-1, 1)",
+        tests=("tests/agents/test_advantages.py::test_four_tokens_worked_by_hand",),
+    ),
+    Mutant(
+        kind=8,
+        name="logits-not-shifted",
+        bug="The log-prob of a token is read from the logits after it.",
+        file="agents/lmgym_agents/policy.py",
+        old="""hidden[rows, columns - 1],
+                ids[rows, columns],""",
+        new="""hidden[rows, columns],
+                ids[rows, columns],""",
+        tests=(
+            "tests/agents/test_models.py::test_a_model_that_counts_has_loss_zero_only_with_the_right_shift",
+        ),
+    ),
+    Mutant(
+        kind=8,
+        name="values-not-shifted",
+        bug="The value of the state before a token is that of the state after it.",
+        file="agents/lmgym_agents/policy.py",
+        old="values = nn.functional.pad(found, (1, width - longest))",
+        new="values = nn.functional.pad(found, (0, width - longest + 1))",
+        tests=("tests/agents/test_models.py::test_every_cell_equals_a_forward_of_its_prefix_alone",),
+    ),
+    Mutant(
+        kind=9,
+        name="policy-loss-multiplies-by-mask",
+        bug="The mask is a factor, so NaN and infinities of masked tokens get through.",
+        file="agents/lmgym_agents/losses.py",
+        old="difference = torch.where(is_action, logp_policy - logp_old.detach(), 0)",
+        new="difference = is_action * (logp_policy - logp_old.detach())",
+        tests=("tests/agents/test_losses.py::test_what_no_action_holds_changes_nothing_at_all",),
+    ),
+    Mutant(
+        kind=9,
+        name="sum-over-all-tokens",
+        bug="Losses sum over prompt, replies and padding too.",
+        file="agents/lmgym_agents/losses.py",
+        old="""    x = torch.where(is_action, x, 0)
+    if aggregation""",
+        new="    if aggregation",
+        tests=("tests/agents/test_losses.py::test_what_no_action_holds_changes_nothing_at_all",),
+    ),
+    Mutant(
+        kind=9,
+        name="whitening-counts-masked-tokens",
+        bug="Prompt and padding take part in the mean and the variance.",
+        file="agents/lmgym_agents/advantages.py",
+        old="valid = x[is_valid].double().sort().values",
+        new="valid = x.flatten().double().sort().values",
+        tests=(
+            "tests/agents/test_advantages.py::test_whitening_worked_by_hand",
+            "tests/agents/test_advantages.py::test_failed_rows_do_not_touch_the_whitening_of_others",
+        ),
+    ),
+    Mutant(
+        kind=10,
+        name="loss-mean-of-the-part",
+        bug="Each part divides by its own number of actions: the parts' gradients do not add up.",
+        file="agents/lmgym_agents/losses.py",
+        old="return x.sum() / denominator",
+        new="return x.sum() / is_action.sum().clamp(min=1)",
+        tests=("tests/agents/test_losses.py::test_shares_of_parts_add_up",),
+    ),
+    Mutant(
+        kind=10,
+        name="gradients-of-the-last-part",
+        bug="Each micro-batch overwrites the gradients of those before it.",
+        file="agents/lmgym_agents/accumulate.py",
+        old="""            part = loss_of_rows(rows)
+""",
+        new="""            part = loss_of_rows(rows)
+            _drop(parameters)
+""",
+        tests=("tests/agents/test_accumulate.py::test_no_split_changes_the_gradient",),
+    ),
+    Mutant(
+        kind=11,
+        name="kl-loss-with-the-gradient-of-k1",
+        bug="The loss has the right value and a gradient of mean 0.",
+        file="agents/lmgym_agents/kl.py",
+        old="return k2 + (value - k2).detach()",
+        new="return d + (value - d).detach()",
+        tests=("tests/agents/test_kl.py::test_gradient_is_that_of_the_exact_kl",),
+    ),
+    Mutant(
+        kind=11,
+        name="kl-k3-of-the-wrong-ratio",
+        bug="k3 is taken of the inverse ratio, whose mean is not the KL.",
+        file="agents/lmgym_agents/kl.py",
+        old="return (-d).exp() - 1 + d",
+        new="return d.exp() - 1 - d",
+        tests=("tests/agents/test_kl.py::test_mean_estimate_is_the_exact_kl",),
+    ),
+    Mutant(
+        kind=12,
+        name="group-means-of-other-rows",
+        bug="Scores are summed in sorted order into the groups of the unsorted rows.",
+        file="agents/lmgym_agents/advantages.py",
+        old="index_add_(0, index[order], (x * weight)[order])",
+        new="index_add_(0, index, (x * weight)[order])",
+        tests=(
+            "tests/agents/test_advantages.py::test_group_advantages_worked_by_hand",
+            "tests/agents/test_advantages.py::test_permuting_rows_permutes_everything_exactly",
+        ),
+    ),
+    Mutant(
+        kind=14,
+        name="generators-not-restored",
+        bug="A resumed run draws other random numbers than the run it goes on with.",
+        file="agents/lmgym_agents/random_state.py",
+        old='torch.set_rng_state(state["torch"])',
+        new="torch.manual_seed(0)",
+        tests=(
+            "tests/agents/test_checkpoint.py::test_a_real_optimizer_and_the_random_generators_go_on_bit_for_bit",
+        ),
+    ),
+    Mutant(
+        kind=15,
+        name="gae-truncated-is-terminated",
+        bug="The value after a row that a budget cut is taken for 0.",
+        file="agents/lmgym_agents/advantages.py",
+        old="bootstrap = torch.where(terminated, 0, bootstrap_values).double()",
+        new="bootstrap = torch.where(terminated, 0, 0 * bootstrap_values).double()",
+        tests=(
+            "tests/agents/test_advantages.py::test_truncation_bootstraps_worked_by_hand",
+            "tests/agents/test_advantages.py::test_two_state_process_of_known_value",
+        ),
+    ),
+)
