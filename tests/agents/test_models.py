@@ -15,7 +15,7 @@ from transformers import (
     T5EncoderModel,
 )
 
-from lmgym.errors import InvalidValueError, ModelError, UnknownNameError
+from lmgym.errors import InvalidValueError, ModelError
 from lmgym_agents.kl import exact_kl
 from lmgym_agents.models import Policy, Reference, add_lora, disable_dropout, make_tiny_model
 
@@ -400,27 +400,3 @@ def test_lora_options_are_checked():
     assert {n.split(".")[-4] for n, _ in policy.named_parameters() if "lora_A" in n} == {"q_proj", "v_proj"}
     with pytest.raises(InvalidValueError, match="already"):
         add_lora(policy, rank=2)
-
-
-# Tiny models
-
-
-def test_tiny_models_depend_on_their_seed_alone():
-    torch.manual_seed(0)
-    state = torch.get_rng_state()
-    first = make_model(seed=3)
-    assert torch.equal(torch.get_rng_state(), state)
-    torch.manual_seed(99)
-    second, other = make_model(seed=3), make_model(seed=4)
-    pairs = list(zip(first.parameters(), second.parameters(), other.parameters(), strict=True))
-    assert all(torch.equal(a, b) for a, b, _ in pairs)
-    assert not all(torch.equal(a, c) for a, _, c in pairs)
-
-
-def test_tiny_model_options_are_checked():
-    with pytest.raises(UnknownNameError, match="Did you mean 'llama'"):
-        make_tiny_model(VOCAB, architecture="lama")
-    with pytest.raises(InvalidValueError, match="multiple"):
-        make_tiny_model(VOCAB, hidden_size=30, heads=4)
-    with pytest.raises(InvalidValueError, match="positive"):
-        make_tiny_model(0)
