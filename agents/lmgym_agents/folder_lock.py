@@ -54,6 +54,7 @@ class FolderLock:
         """Gives the lock up; further calls do nothing."""
         if self._handle is not None and self._handle in _held:
             _held.discard(self._handle)
+            _unlock(self._handle)  # closing alone would leave it to a child that was forked just now
             os.close(self._handle)
         self._handle = None
 
@@ -63,6 +64,10 @@ if sys.platform == "win32":
 
     def _lock(handle: int) -> None:
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+
+    def _unlock(handle: int) -> None:
+        os.lseek(handle, 0, os.SEEK_SET)
+        msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
 else:
     import fcntl
 
@@ -70,3 +75,6 @@ else:
         # flock, because it also keeps apart two writers of one process, and opening the file elsewhere in
         # the process does not end it.
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _unlock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_UN)

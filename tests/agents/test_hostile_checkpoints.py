@@ -13,6 +13,7 @@ import torch
 
 from lmgym_agents import checkpoint
 from lmgym_agents.errors import CheckpointError
+from lmgym_agents.tensor_file import check_header
 
 TENSORS, STATE, MANIFEST = "tensors.safetensors", "state.json", "manifest.json"
 HEADER = {"state/w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}
@@ -114,7 +115,7 @@ STATE_CASES = {
     "100 levels": of_state(json.loads("[" * 100 + "]" * 100)),
     "ten million values": b"[" + b"[]," * 10**7 + b"[]]",
     "64 MiB of text": b'"' + b"x" * 2**26 + b'"',
-    "key twice": b'{"dict": {"state": 1, "state": 2, "config": null}}',
+    "key twice": b'{"dict": {"state": 1, ' + json.dumps(STRUCTURE["dict"]).encode()[1:] + b"}",
     "integer of 10^6 digits": b'{"dict": {"state": ' + b"9" * 10**6 + b', "config": null}}',
     "not UTF-8": b'{"dict": {"state": "\xff", "config": null}}',
     "no state": {"dict": {"config": None}},
@@ -248,6 +249,14 @@ def test_the_unchanged_checkpoint_is_read(tmp_path):
 def test_hostile_tensors_are_refused(name, tmp_path):
     put(tmp_path / "checkpoints", tensors=TENSOR_CASES[name])
     check_refused(tmp_path)
+
+
+@pytest.mark.parametrize("name", sorted(set(TENSOR_CASES) - {"a tensor that nothing names", "no tensors"}))
+def test_hostile_headers_are_refused_before_the_library_sees_them(name, tmp_path):
+    (tmp_path / TENSORS).write_bytes(TENSOR_CASES[name])
+    match = "claims" if name in ("header of 100 MB", "header larger than the file") else None
+    with pytest.raises(CheckpointError, match=match):
+        check_header(tmp_path / TENSORS)
 
 
 @pytest.mark.parametrize("name", STATE_CASES)

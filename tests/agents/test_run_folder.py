@@ -5,6 +5,7 @@ import enum
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -171,21 +172,49 @@ def test_a_second_writer_is_refused_in_this_process_and_in_another(tmp_path):
     RunFolder(tmp_path, Config(), resume=True).close()
 
 
-def test_a_forked_child_does_not_keep_the_lock_alive(tmp_path):
-    run = RunFolder(tmp_path, Config())
-    read, write = os.pipe()
-    child = os.fork()
-    if not child:
-        os.read(read, 1)  # lives on after the parent has given the folder up
+def test_a_child_that_outlives_its_killed_parent_does_not_keep_the_lock(tmp_path):
+    child_is_up, child_may_end = os.pipe(), os.pipe()
+    parent = os.fork()
+    if not parent:
+        RunFolder(tmp_path, Config())
+        if os.fork():
+            os.read(child_is_up[0], 1)
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.close(child_may_end[1])
+        os.write(child_is_up[1], b"x")
+        os.read(child_may_end[0], 1)  # an environment worker, say, that has not noticed yet
         os._exit(0)
+    os.waitpid(parent, 0)
     try:
-        run.close()
         RunFolder(tmp_path, Config(), resume=True).close()
     finally:
-        os.write(write, b"x")
-        os.waitpid(child, 0)
-        os.close(read)
-        os.close(write)
+        for end in (*child_may_end, *child_is_up):
+            os.close(end)
+
+
+def test_a_folder_is_free_at_once_though_a_child_was_just_forked(tmp_path):
+    run = RunFolder(tmp_path, Config())
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    run.close()
+    RunFolder(tmp_path, Config(), resume=True).close()
+    os.waitpid(child, 0)
+
+
+def test_a_child_that_closes_the_folder_does_not_free_it(tmp_path):
+    with RunFolder(tmp_path, Config()) as run:
+        child = os.fork()
+        if not child:
+            code = 1
+            try:
+                run.close()
+                code = 0
+            finally:
+                os._exit(code)
+        assert os.waitpid(child, 0)[1] == 0
+        with pytest.raises(RunFolderError, match="in use"):
+            RunFolder(tmp_path, Config(), resume=True)
 
 
 def test_close_gives_up_one_lock_only_once(tmp_path):
