@@ -181,22 +181,26 @@ class ContinuousBatch:
         n = self._num_rows
         is_alive = self._is_alive[:n]
         positions = self._position[:n]
-        # A finished row pretends to be as long as the longest: it then asks for no mask of its own.
-        positions[~is_alive] = positions[is_alive].max()
+        all_alive = bool(is_alive.all())
+        if not all_alive:
+            # A finished row pretends to be as long as the longest: it then asks for no mask of its own.
+            positions[~is_alive] = positions[is_alive].max()
         tokens = torch.from_numpy(self._last_token[:n]).to(self._device)
         logits = self._decoder.step(tokens, positions)
         positions += 1
         self.report.num_steps += 1
         self.report.num_step_rows += n
-        slots = np.arange(n) if is_alive.all() else np.flatnonzero(is_alive)
-        self._record(slots, logits if len(slots) == n else logits[torch.from_numpy(slots).to(self._device)])
+        if all_alive:
+            self._record(slice(n), logits)
+        else:
+            slots = np.flatnonzero(is_alive)
+            self._record(slots, logits[torch.from_numpy(slots).to(self._device)])
 
-    def _record(self, slots: IntArray, logits: Tensor) -> None:
+    def _record(self, slots: IntArray | slice, logits: Tensor) -> None:
         """Samples a token for each of these rows, keeps it, and marks the rows that it ends."""
         requests = self._request[slots]
         count = self.lengths[requests]
-        column = 0 if self._params.is_greedy else count
-        uniforms = torch.from_numpy(self._uniforms[slots, column]).to(self._device)
+        uniforms = torch.from_numpy(self._uniforms_for(slots, count)).to(self._device)
         sampled, sampled_logps = sample(logits, uniforms, self._params, self._is_banned)
         tokens, logps = sampled.cpu().numpy(), sampled_logps.cpu().numpy()
         if not np.isfinite(logps).all():
@@ -213,6 +217,10 @@ class ContinuousBatch:
         self.stopped[requests] = is_stopped
         is_over = is_stopped | (count + 1 == self._requests.budgets[requests])
         self._is_alive[slots] = ~is_over
+
+    def _uniforms_for(self, slots: IntArray | slice, count: IntArray) -> NDArray[np.float64]:
+        table = self._uniforms[slots]
+        return table[:, 0] if self._params.is_greedy else table[np.arange(len(table)), count]
 
     def _drop_finished(self) -> None:
         """Moves the living rows together, once an eighth of the rows in use has finished."""

@@ -76,8 +76,11 @@ class GPT2Forward:
     def __call__(self, tokens: Tensor, plan: Plan) -> Tensor:
         """Returns the logits after each row's last token; see ``decoder.Forward``."""
         x = F.embedding(tokens, self._tokens) + F.embedding(plan.positions, self._positions)
+        qkv = x.new_empty(len(x), 3 * x.shape[1])
+        plan.bind(qkv)
         for index, block in enumerate(self._blocks):
-            attended = plan.attend(index, block.qkv(block.ln_1(x)))
+            block.qkv.into(qkv, block.ln_1(x))
+            attended = plan.attend(index)
             if index == len(self._blocks) - 1 and plan.last is not None:
                 # Above the last attention only the tokens that give logits matter.
                 x, attended = x[plan.last], attended[plan.last]

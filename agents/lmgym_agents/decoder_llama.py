@@ -11,9 +11,12 @@ from transformers import PreTrainedModel
 
 from lmgym_agents.kv_cache import CacheShape, Plan
 from lmgym_agents.linear import LinearView, has_hooks
+from lmgym_agents.rms_norm import RMSNormView
 
 _CLASSES = ("LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM")
 _ROPE_TYPES = ("default", "linear", "llama3", "yarn")  # those whose frequencies don't depend on the length
+
+_MAX_SCRATCHES = 8
 
 
 def can_read_llama(model: PreTrainedModel) -> bool:
@@ -45,7 +48,7 @@ class _Layer:
 
     __slots__ = ("act", "down", "gate", "k", "k_norm", "mlp_norm", "o", "q", "q_norm", "qkv_norm", "up", "v")
 
-    def __init__(self, layer: nn.Module):
+    def __init__(self, layer: nn.Module, eps: float):
         attention, mlp = layer.self_attn, layer.mlp
         self.q, self.k, self.v, self.o = (
             LinearView(getattr(attention, name)) for name in ("q_proj", "k_proj", "v_proj", "o_proj")
@@ -54,7 +57,8 @@ class _Layer:
             LinearView(getattr(mlp, name)) for name in ("gate_proj", "up_proj", "down_proj")
         )
         self.act: Callable[[Tensor], Tensor] = _silu_ if isinstance(mlp.act_fn, nn.SiLU) else mlp.act_fn
-        self.qkv_norm, self.mlp_norm = layer.input_layernorm.weight, layer.post_attention_layernorm.weight
+        self.qkv_norm = RMSNormView(layer.input_layernorm.weight, eps)
+        self.mlp_norm = RMSNormView(layer.post_attention_layernorm.weight, eps)
         has_head_norms = hasattr(attention, "q_norm")
         self.q_norm = attention.q_norm.weight if has_head_norms else None
         self.k_norm = attention.k_norm.weight if has_head_norms else None
@@ -62,6 +66,23 @@ class _Layer:
 
 def _silu_(x: Tensor) -> Tensor:
     return F.silu(x, inplace=True)
+
+
+class _Scratch:
+    """Tensors that every layer overwrites, for m packed tokens."""
+
+    __slots__ = ("gate", "halves", "hidden", "key", "qkv", "query", "rotated", "turned", "up", "value")
+
+    def __init__(self, m: int, shape: CacheShape, inner_width: int, like: Tensor):
+        kv_width = shape.kv_width // 2
+        self.qkv = like.new_empty(m, shape.query_width + shape.kv_width)
+        self.query, self.key, self.value = self.qkv.split((shape.query_width, kv_width, kv_width), dim=1)
+        self.rotated = self.qkv[:, : shape.query_width + kv_width].view(m, -1, shape.head_dim)
+        first, second = self.rotated.chunk(2, dim=-1)
+        self.halves = (second, first)
+        self.turned = torch.empty_like(self.rotated)
+        self.hidden = like.new_empty(m, like.shape[-1])
+        self.gate, self.up = like.new_empty(m, inner_width), like.new_empty(m, inner_width)
 
 
 class LlamaForward:
@@ -78,48 +99,70 @@ class LlamaForward:
             head_dim=head_dim,
             scales=tuple(float(layer.self_attn.scaling) for layer in layers),
         )
-        self._cos = self._sin = torch.empty(0)
+        self._inner_width = config.intermediate_size
+        self._rotations = torch.empty(0)
+        self._scratches: dict[int, _Scratch] = {}
 
     def refresh(self, length: int) -> None:
         """Looks up the model's tensors, and its rotations for the positions below ``length``."""
         base = self._model.model
-        self._embedding, self._norm = base.embed_tokens.weight, base.norm.weight
-        self._layers = [_Layer(layer) for layer in base.layers]
+        self._embedding, self._norm = base.embed_tokens.weight, RMSNormView(base.norm.weight, self._eps)
+        self._layers = [_Layer(layer, self._eps) for layer in base.layers]
         self._head = LinearView(self._model.lm_head)
-        is_stale = self._cos.dtype != self._embedding.dtype or self._cos.device != self._embedding.device
-        if len(self._cos) < length or is_stale:
-            positions = torch.arange(length, device=self._embedding.device)[None]
-            cos, sin = base.rotary_emb(self._embedding[:1, None], positions)
-            self._cos = cos[0, :, None]
-            # rotate_half(x) * sin is roll(x) * sin with the sign of the first half turned.
+        self._scratches.clear()
+        like = self._embedding
+        is_stale = self._rotations.dtype != like.dtype or self._rotations.device != like.device
+        if len(self._rotations) < length or is_stale:
+            positions = torch.arange(length, device=like.device)[None]
+            cos, sin = base.rotary_emb(like[:1, None], positions)
+            # rotate_half(x) * sin is (x with its halves swapped) * (sin with the first half's sign turned).
             half = sin.shape[-1] // 2
-            self._sin = torch.cat((-sin[0, :, :half], sin[0, :, half:]), dim=-1)[:, None]
+            sin = torch.cat((-sin[..., :half], sin[..., half:]), dim=-1)
+            self._rotations = torch.stack((cos[0], sin[0]), dim=1)
 
     def __call__(self, tokens: Tensor, plan: Plan) -> Tensor:
         """Returns the logits after each row's last token; see ``decoder.Forward``."""
-        shape, eps = self.cache_shape, self._eps
-        q_end, k_end = shape.query_width, shape.query_width + shape.kv_width // 2
-        x = F.embedding(tokens, self._embedding)
-        cos, sin = self._cos[plan.positions], self._sin[plan.positions]
-        qkv = x.new_empty(len(x), q_end + shape.kv_width)
-        rotated = qkv[:, :k_end].view(len(x), -1, shape.head_dim)
+        x = self._embedding.index_select(0, tokens)
+        cos, sin = self._rotations.index_select(0, plan.positions).split(1, dim=1)
+        scratch = self._scratch(x)
+        plan.bind(scratch.qkv)
+        hidden, gate, up = scratch.hidden, scratch.gate, scratch.up
         for index, layer in enumerate(self._layers):
-            h = F.rms_norm(x, (x.shape[-1],), layer.qkv_norm, eps)
-            layer.q.into(qkv[:, :q_end], h)
-            layer.k.into(qkv[:, q_end:k_end], h)
-            layer.v.into(qkv[:, k_end:], h)
+            h = layer.qkv_norm(x, hidden)
+            layer.q.into(scratch.query, h)
+            layer.k.into(scratch.key, h)
+            layer.v.into(scratch.value, h)
             if layer.q_norm is not None:
-                queries, keys = rotated.split((shape.num_heads, shape.num_kv_heads), dim=1)
-                queries.copy_(F.rms_norm(queries, (shape.head_dim,), layer.q_norm, eps))
-                keys.copy_(F.rms_norm(keys, (shape.head_dim,), layer.k_norm, eps))
-            turned = rotated.roll(shape.head_dim // 2, -1)
-            rotated.mul_(cos).addcmul_(turned, sin)
-            attended = plan.attend(index, qkv)
+                self._normalise_heads(layer, scratch.rotated)
+            torch.cat(scratch.halves, -1, out=scratch.turned)
+            scratch.rotated.mul_(cos).addcmul_(scratch.turned, sin)
+            attended = plan.attend(index)
             if index == len(self._layers) - 1 and plan.last is not None:
                 # Above the last attention only the tokens that give logits matter.
+                n = len(plan.last)
                 x, attended = x[plan.last], attended[plan.last]
+                hidden, gate, up = hidden[:n], gate[:n], up[:n]
             layer.o.add_to(x, attended)
-            h = F.rms_norm(x, (x.shape[-1],), layer.mlp_norm, eps)
-            gated = layer.act(layer.gate(h))
-            layer.down.add_to(x, gated.mul_(layer.up(h)))
-        return self._head(F.rms_norm(x, (x.shape[-1],), self._norm, eps))
+            h = layer.mlp_norm(x, hidden)
+            layer.gate.into(gate, h)
+            layer.up.into(up, h)
+            layer.down.add_to(x, layer.act(gate).mul_(up))
+        return self._head(self._norm(x, hidden))
+
+    def _scratch(self, x: Tensor) -> _Scratch:
+        """Returns scratch tensors; kept during one call of the engine, as fresh memory is slow on a CPU."""
+        if x.device.type != "cpu":
+            return _Scratch(len(x), self.cache_shape, self._inner_width, x)
+        scratch = self._scratches.get(len(x))
+        if scratch is None:
+            if len(self._scratches) >= _MAX_SCRATCHES:
+                self._scratches.clear()
+            scratch = self._scratches[len(x)] = _Scratch(len(x), self.cache_shape, self._inner_width, x)
+        return scratch
+
+    def _normalise_heads(self, layer: _Layer, rotated: Tensor) -> None:
+        """Applies the norms that Qwen3 has on each head of the queries and of the keys."""
+        shape = self.cache_shape
+        queries, keys = rotated.split((shape.num_heads, shape.num_kv_heads), dim=1)
+        queries.copy_(F.rms_norm(queries, (shape.head_dim,), layer.q_norm, self._eps))
+        keys.copy_(F.rms_norm(keys, (shape.head_dim,), layer.k_norm, self._eps))

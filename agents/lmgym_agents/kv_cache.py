@@ -62,6 +62,7 @@ class KVCache:
         # Zeros, not rubbish: a masked key has weight 0, but 0 times NaN would still be NaN.
         size = (len(shape.scales), num_slots * length, shape.kv_width)
         self.data = torch.zeros(size, dtype=dtype, device=device)
+        self.layers = self.data.unbind(0)
         self.slot_starts = torch.arange(num_slots, device=device) * length
 
     def slots(self) -> Tensor:
@@ -92,16 +93,15 @@ class Plan(Protocol):
     positions: Tensor
     last: Tensor | None
 
-    def attend(self, layer: int, qkv: Tensor) -> Tensor:
-        """Stores the new keys and values and returns what the queries attend to.
+    def bind(self, qkv: Tensor) -> None:
+        """Names the tensor in which the layers leave queries, keys and values.
 
         Args:
-            layer: index of the layer.
-            qkv: [m, query_width + kv_width]: queries, keys and values of the packed tokens.
-
-        Returns:
-            [m, query_width].
+            qkv: [m, query_width + kv_width], of the packed tokens.
         """
+
+    def attend(self, layer: int) -> Tensor:
+        """Stores the new keys and values and returns what the queries attend to, [m, query_width]."""
 
 
 class StepPlan:
@@ -121,25 +121,39 @@ class StepPlan:
         n = len(positions)
         self.positions = positions
         self._cache, self._n = cache, n
-        self._rows = cache.slot_starts[:n] + positions
-        self._keys, self._values = cache.split(cache.slots()[:, :n, :length])
+        stored = cache.slots()[:, :n, :length]
+        self._keys, self._values = cache.split(stored)
         self._bias: Tensor | None = None
         if is_ragged:
+            self._rows = cache.slot_starts[:n] + positions
             columns = torch.arange(length, device=positions.device)
             is_hidden = columns > positions[:, None]
             bias = torch.zeros(is_hidden.shape, dtype=cache.data.dtype, device=positions.device)
             self._bias = bias.masked_fill_(is_hidden, -torch.inf)[:, None, None]
+        else:
+            self._columns = stored.select(2, length - 1).unbind(0)
 
-    def attend(self, layer: int, qkv: Tensor) -> Tensor:
+    def bind(self, qkv: Tensor) -> None:
         """See ``Plan``."""
         shape = self._cache.shape
-        self._cache.data[layer].index_copy_(0, self._rows, qkv[:, shape.query_width :])
+        query, self._new = qkv.split((shape.query_width, shape.kv_width), dim=1)
         # The query heads that share a key head stand where a query's positions would: no key is repeated.
-        query = qkv[:, : shape.query_width].view(self._n, shape.num_kv_heads, -1, shape.head_dim)
+        self._query = query.view(self._n, shape.num_kv_heads, -1, shape.head_dim)
+
+    def attend(self, layer: int) -> Tensor:
+        """See ``Plan``."""
+        if self._bias is None:
+            self._columns[layer].copy_(self._new)
+        else:
+            self._cache.layers[layer].index_copy_(0, self._rows, self._new)
         out = F.scaled_dot_product_attention(
-            query, self._keys[layer], self._values[layer], attn_mask=self._bias, scale=shape.scales[layer]
+            self._query,
+            self._keys[layer],
+            self._values[layer],
+            attn_mask=self._bias,
+            scale=self._cache.shape.scales[layer],
         )
-        return out.reshape(self._n, shape.query_width)
+        return out.reshape(self._n, -1)
 
 
 class _PackedRows:
@@ -179,11 +193,15 @@ class PromptPlan:
         self.positions, self.last = self._packed.positions, self._packed.last
         self._rows = torch.from_numpy(slots * cache.length).to(device)[self._packed.row] + self.positions
 
-    def attend(self, layer: int, qkv: Tensor) -> Tensor:
+    def bind(self, qkv: Tensor) -> None:
+        """See ``Plan``."""
+        self._qkv = qkv
+
+    def attend(self, layer: int) -> Tensor:
         """See ``Plan``."""
         shape = self._cache.shape
-        self._cache.data[layer].index_copy_(0, self._rows, qkv[:, shape.query_width :])
-        heads = self._packed.pad(qkv).unflatten(-1, (-1, shape.head_dim)).transpose(1, 2)
+        self._cache.layers[layer].index_copy_(0, self._rows, self._qkv[:, shape.query_width :])
+        heads = self._packed.pad(self._qkv).unflatten(-1, (-1, shape.head_dim)).transpose(1, 2)
         query, key, value = heads.split((shape.num_heads, shape.num_kv_heads, shape.num_kv_heads), dim=1)
         # Padding stands to the right: causality already hides it from every real query.
         out = F.scaled_dot_product_attention(
@@ -212,10 +230,14 @@ class ExtendPlan:
         is_visible = columns <= self._packed.pad(self.positions)[..., None]
         self._is_visible = is_visible[:, None]  # a padded query sees column 0: its result is dropped
 
-    def attend(self, layer: int, qkv: Tensor) -> Tensor:
+    def bind(self, qkv: Tensor) -> None:
         """See ``Plan``."""
-        cache, shape = self._cache, self._cache.shape
-        cache.data[layer].index_copy_(0, self._rows, qkv[:, shape.query_width :])
+        self._qkv = qkv
+
+    def attend(self, layer: int) -> Tensor:
+        """See ``Plan``."""
+        cache, shape, qkv = self._cache, self._cache.shape, self._qkv
+        cache.layers[layer].index_copy_(0, self._rows, qkv[:, shape.query_width :])
         stored = cache.slots()[layer : layer + 1, self._slots, : self._length]
         keys, values = cache.split(stored)
         query = self._packed.pad(qkv[:, : shape.query_width]).unflatten(-1, (-1, shape.head_dim))
