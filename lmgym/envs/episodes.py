@@ -71,25 +71,38 @@ class Episodes:
     def __init__(self, reward: Reward, encode: Encode, num_rows: int) -> None:
         self.reward = reward
         self._encode = encode
-        self.tasks: list[Task | None] = [None] * num_rows
-        """Under which task each row was begun; they differ where a curriculum has raised the level."""
         self.problems: list[Problem | None] = [None] * num_rows
         self.states: list[Any] = [None] * num_rows
         self.turns: list[tuple[Turn, ...]] = [()] * num_rows
+        self._tasks: list[Task] = []
+        self._task_numbers = np.zeros(num_rows, np.int64)
+        """int64[B], which of ``_tasks`` each row was begun under; a curriculum's levels are several."""
         self._has_failed = np.zeros(num_rows, np.bool_)
         self._paid: dict[str, NDArray[np.float64]] = {}
 
     def begin(self, rows: NDArray[np.int64], task: Task, problems: Sequence[Problem]) -> None:
         """Starts ``problems`` in ``rows``."""
+        self._task_numbers[rows] = self._number_of(task)
         states = problems if isinstance(task, SingleTurnTask) else map(task.start, problems)
         for row, problem, state in zip(rows.tolist(), problems, states, strict=True):
             self.problems[row] = problem
             self.states[row] = state
             self.turns[row] = ()
-            self.tasks[row] = task
         self._has_failed[rows] = False
         for paid in self._paid.values():
             paid[rows] = 0.0
+
+    def _number_of(self, task: Task) -> int:
+        """Returns the task's place in ``_tasks``, which only a curriculum makes longer than one."""
+        for number, known in enumerate(self._tasks):
+            if known is task or known.fingerprint == task.fingerprint:
+                return number
+        self._tasks.append(task)
+        return len(self._tasks) - 1
+
+    def _tasks_of(self, rows: NDArray[np.int64]) -> list[Task]:
+        """Returns the task under which each of ``rows`` was begun."""
+        return [self._tasks[number] for number in self._task_numbers[rows].tolist()]
 
     def end_turns(
         self,
@@ -146,17 +159,17 @@ class Episodes:
         truncated: NDArray[np.bool_],
     ) -> list[tuple[int, str | None]]:
         """Returns (position, reply) of the rows that go on; marks the others in ``terminated``."""
-        tasks: list[Any] = list(map(self.tasks.__getitem__, rows.tolist()))
         for row, said in zip(rows.tolist(), zip(turns, strict=True), strict=True):
             self.turns[row] += said
-        if all(isinstance(task, SingleTurnTask) for task in _distinct(tasks)):
+        if all(isinstance(task, SingleTurnTask) for task in self._tasks):
             terminated |= ~truncated  # what their `respond`, which is final, would say
             return []
         waiting = []
-        for position, (row, turn) in enumerate(zip(rows.tolist(), turns, strict=True)):
+        everything = zip(rows.tolist(), turns, self._tasks_of(rows), strict=True)
+        for position, (row, turn, task) in enumerate(everything):
             if truncated[position]:
                 continue
-            state, reply, is_over = tasks[position].respond(self.states[row], turn)
+            state, reply, is_over = task.respond(self.states[row], turn)
             self.states[row] = state
             if is_over:
                 terminated[position] = True
@@ -223,10 +236,11 @@ class Episodes:
         return scores.values, verdicts, scores.terms
 
     def _verify(self, rows: NDArray[np.int64], transcripts: list[Transcript]) -> list[Verdict]:
-        tasks: list[Any] = list(map(self.tasks.__getitem__, rows.tolist()))
-        if len(_distinct(tasks)) == 1:
-            verdicts: list[Verdict] = tasks[0].verify_batch(transcripts)
+        numbers = self._task_numbers[rows]
+        if (numbers == numbers[0]).all():
+            verdicts: list[Verdict] = self._tasks[numbers[0]].verify_batch(transcripts)
             return verdicts
+        tasks = self._tasks_of(rows)
         return [task.verify(transcript) for task, transcript in zip(tasks, transcripts, strict=True)]
 
     def restore(self, row: int, task: Task, problem: Problem, turns: Sequence[Turn]) -> None:
@@ -235,7 +249,8 @@ class Episodes:
         for turn in turns:
             if turn.role == "agent":
                 state = task.respond(state, turn).state
-        self.tasks[row], self.problems[row], self.states[row] = task, problem, state
+        self._task_numbers[row] = self._number_of(task)
+        self.problems[row], self.states[row] = problem, state
         self.turns[row] = tuple(turns)
 
     def get_payments(self) -> dict[str, Any]:
@@ -249,15 +264,10 @@ class Episodes:
     def clone(self) -> Self:
         """Returns a copy that goes on independently; problems, states and turns, immutable, are shared."""
         copy = type(self)(self.reward, self._encode, 0)
-        copy.tasks, copy.problems = list(self.tasks), list(self.problems)
-        copy.states, copy.turns = list(self.states), list(self.turns)
+        copy._tasks, copy._task_numbers = list(self._tasks), self._task_numbers.copy()
+        copy.problems, copy.states, copy.turns = list(self.problems), list(self.states), list(self.turns)
         copy.set_payments(self.get_payments())
         return copy
-
-
-def _distinct(tasks: list[Any]) -> list[Any]:
-    """Returns each task once; by identity, because a task need not be hashable."""
-    return list(dict(zip(map(id, tasks), tasks, strict=True)).values())
 
 
 def make_turns(texts: Sequence[str], is_complete: Sequence[bool]) -> list[Turn]:

@@ -38,13 +38,16 @@ def to_vector(columns: Columns, num_envs: int) -> dict[str, Any]:
     vector environments do it.
     """
     infos: dict[str, Any] = {}
+    last_rows: NDArray[np.int64] | None = None
+    has_key = np.zeros(num_envs, np.bool_)
     for key, (rows, values) in columns.items():
         if not len(rows):
             continue
-        has_key = np.zeros(num_envs, np.bool_)
-        has_key[rows] = True
+        if rows is not last_rows:  # most columns stand on the same rows
+            has_key, last_rows = np.zeros(num_envs, np.bool_), rows
+            has_key[rows] = True
         infos[key] = _spread(rows, values, num_envs)
-        infos[f"_{key}"] = has_key
+        infos[f"_{key}"] = has_key.copy()
     return infos
 
 

@@ -7,28 +7,39 @@ caller picks by index.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lmgym.records import Problem
-from lmgym.seeding import make_key
+from lmgym.seeding import make_sequence
 from lmgym.tasks.base import Task
 
 BLOCK = 64
 """Episodes of a row that draw neighbouring indices, so that tasks can make problems by the block."""
+DRAWN = 16
+"""Blocks whose places are drawn at once."""
 
 
 def problem_index(seed: int, row: int, episode: int) -> int:
     """Returns the index, in [0, 2**63), of ``row``'s problem number ``episode`` under ``seed``.
 
-    The path (seed, row, episode // 64) names a random multiple of 64, to which episode % 64 is added: rows
-    and seeds share nothing, and a row's neighbouring episodes lie side by side.
+    Every 64 episodes have a random multiple of 64, to which episode % 64 is added, so a row's neighbouring
+    episodes lie side by side. These multiples are random bits at the path (seed, row, episode // 1024):
+    rows and seeds share nothing.
     """
     block, offset = divmod(episode, BLOCK)
-    base = (make_key(seed, "problems", row, block) >> 1) & ~(BLOCK - 1)
-    return base + offset
+    number, place = divmod(block, DRAWN)
+    return _block_starts(seed, row, number)[place] + offset
+
+
+@lru_cache(maxsize=4096)
+def _block_starts(seed: int, row: int, number: int) -> list[int]:
+    """Returns the first indices of ``DRAWN`` blocks; making the generator is what costs, so they share it."""
+    words = make_sequence(seed, "problems", row, number).generate_state(DRAWN, np.uint64)
+    return [(word >> 1) & ~(BLOCK - 1) for word in words.tolist()]
 
 
 class RowProblems:
