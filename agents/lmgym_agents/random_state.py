@@ -1,4 +1,4 @@
-"""Takes and restores the state of the process-wide random generators of torch and Python.
+"""Seeds, takes and restores the state of the process-wide random generators of torch and Python.
 
 Generators that a part of the program owns (``numpy.random.Generator``, ``torch.Generator``) are not
 process-wide: their owners keep them in their own state. numpy's global generator is not used anywhere.
@@ -13,6 +13,12 @@ import numpy as np
 import torch
 
 from lmgym_agents.errors import CheckpointError
+
+
+def seed_rngs(seed: int) -> None:
+    """Seeds torch's generators (CPU and CUDA) and ``random``, so that two runs of one seed begin alike."""
+    random.seed(seed)
+    torch.manual_seed(seed)
 
 
 def rng_state() -> dict[str, Any]:

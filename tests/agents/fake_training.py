@@ -10,7 +10,7 @@ import torch
 from lmgym_agents import checkpoint
 from lmgym_agents.interrupts import Interrupts
 from lmgym_agents.metrics import MetricsWriter
-from lmgym_agents.random_state import rng_state, set_rng_state
+from lmgym_agents.random_state import rng_state, seed_rngs, set_rng_state
 from lmgym_agents.run_folder import RunFolder
 
 NUM_PROMPTS, BATCH = 8, 2  # an epoch is four updates
@@ -47,8 +47,7 @@ def main():
 
 def train(run, options, interrupts):
     torch.set_num_threads(1)
-    torch.manual_seed(options.seed)
-    random.seed(options.seed)
+    seed_rngs(options.seed)
     model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout(0.3), torch.nn.Linear(8, 1))
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.lr)
     prompts = Prompts(options.seed)

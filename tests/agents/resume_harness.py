@@ -58,21 +58,23 @@ def run_unbroken(module, arguments, folder):
     return describe(folder)
 
 
-def run_with_kills(module, arguments, folder, *, kill_steps, seed=0, number=signal.SIGKILL):
+def run_with_kills(module, arguments, folder, *, kill_steps, seed=0, signals=(signal.SIGKILL,)):
     """Runs until done, ended by a signal after each of ``kill_steps`` (and a random bit later).
+
+    The n-th kill is by the n-th of ``signals``, which are repeated as needed.
 
     Returns:
         The outcome, and the exit codes of the processes.
     """
     rng = random.Random(seed)
     codes = []
-    for step in (*kill_steps, None):
+    for number, step in enumerate((*kill_steps, None)):
         process = start(module, arguments, folder, resume=bool(codes))
         if step is not None:
             _wait_for_step(process, folder, step)
             for _ in range(rng.randrange(200_000)):  # somewhere inside what comes next; no clock
                 pass
-            process.send_signal(number)
+            process.send_signal(signals[number % len(signals)])
         code, text = finish(process)
         assert code == 0 or step is not None, f"could not go on by itself:\n{text}"
         codes.append(code)
@@ -106,12 +108,23 @@ def describe(folder):
     files = sorted(path for path in model.rglob("*") if path.is_file()) if model.exists() else []
     return Outcome(
         step=last.step,
-        hashes={name: hash_tree(part) for name, part in last.state.items()},
+        hashes=hash_parts(last.state),
         metrics=[
             json.dumps(record, sort_keys=True) for record in log.records
         ],  # NaN is equal to itself as text
         files={str(p.relative_to(model)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files},
     )
+
+
+def hash_parts(state, path=""):
+    """Returns SHA-256 by path of the parts of a state, two levels deep, so that a difference has a name."""
+    hashes = {}
+    for name, part in state.items():
+        if isinstance(part, dict) and not path:
+            hashes |= hash_parts(part, f"{name}/")
+        else:
+            hashes[f"{path}{name}"] = hash_tree(part)
+    return hashes
 
 
 def hash_tree(tree):
