@@ -24,3 +24,7 @@ def test_a_mutant_still_fits_its_file_and_names_tests_that_exist(mutant):
 
 def test_names_are_unique():
     assert max(Counter(mutant.name for mutant in MUTANTS).values()) == 1
+
+
+def test_every_kind_of_bug_is_planted():
+    assert {mutant.kind for mutant in MUTANTS} == set(KINDS) == set(range(1, 16))

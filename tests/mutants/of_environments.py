@@ -43,8 +43,8 @@ MUTANTS: tuple[Mutant, ...] = (
         name="verdicts-in-another-order",
         bug="Transcripts get the verdicts of other rows.",
         file="lmgym/envs/episodes.py",
-        old="tasks[0].verify_batch(transcripts)",
-        new="tasks[0].verify_batch(transcripts)[::-1]",
+        old=".verify_batch(transcripts)",
+        new=".verify_batch(transcripts)[::-1]",
         tests=("tests/laws/test_environment_laws.py::test_all_ways_of_playing_agree_with_the_reference",),
     ),
     Mutant(
