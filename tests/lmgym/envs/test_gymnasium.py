@@ -117,11 +117,11 @@ def _make_text() -> Any:
 
 
 def test_worker_processes_play_the_same_episodes() -> None:
-    sync, parallel = SyncVectorEnv([_make_math] * 2), AsyncVectorEnv([_make_math] * 2, context="spawn")
+    sync, parallel = SyncVectorEnv([_make_math] * 4), AsyncVectorEnv([_make_math] * 4, context="spawn")
     rng = np.random.default_rng(0)
     assert are_equal(sync.reset(seed=3), parallel.reset(seed=3))
     for _ in range(50):
-        actions = rng.choice([1, 20, 25], 2)
+        actions = rng.choice([1, 20, 25], 4)
         assert are_equal(sync.step(actions), parallel.step(actions))
     parallel.close()
 

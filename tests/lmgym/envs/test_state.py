@@ -137,18 +137,36 @@ def test_a_curriculum_raises_the_level_with_success_worked_by_hand() -> None:
     assert env.task.level == 3
 
 
+def say(env: TokenVectorEnv, text: str, rows: list[int]) -> None:
+    """Lets ``rows`` say ``text`` as a whole turn."""
+    ids = [*env.tokenizer.encode(text), 1]
+    active = np.isin(np.arange(env.num_envs), rows)
+    env.step_responses(np.tile(ids, (env.num_envs, 1)), np.full(env.num_envs, len(ids)), active)
+
+
 def test_episodes_begun_on_an_earlier_level_do_not_count_for_a_later_one() -> None:
-    env = TokenVectorEnv(
-        Levelled(), num_envs=3, autoreset_mode="DISABLED", curriculum=Curriculum(threshold=1.0, window=2)
-    )
+    rule = Curriculum(threshold=1.0, window=2)
+    env = TokenVectorEnv(Levelled(), num_envs=3, autoreset_mode="DISABLED", curriculum=rule)
     env.reset(seed=0)
-    ones = np.tile([*env.tokenizer.encode("1"), 1], (3, 1))
-    result = env.step_responses(ones, np.array([2, 2, 2]))
-    assert result.infos["success"].all() and env.task.level == 2
-    twos = np.tile([*env.tokenizer.encode("2"), 1], (3, 1))
-    env.reset(options={"reset_mask": np.array([True, False, False])})
-    env.step_responses(twos, np.array([2, 2, 2]))
+    say(env, "1", [0, 1])
     assert env.task.level == 2
+    env.reset(options={"reset_mask": np.array([True, True, False])})
+    say(env, "1", [2])  # right, but asked on level 1
+    say(env, "2", [0])
+    assert env.task.level == 2
+    say(env, "2", [1])
+    assert env.task.level == 3
+
+
+def test_episodes_without_a_reward_do_not_count_for_the_curriculum() -> None:
+    def judge(transcripts: Any) -> Any:
+        raise ConnectionError("the judge is down")
+
+    rule = Curriculum(threshold=1.0, window=2)
+    env = TokenVectorEnv(Levelled(), num_envs=3, reward=judge, autoreset_mode="DISABLED", curriculum=rule)
+    env.reset(seed=0)
+    say(env, "1", [0, 1, 2])
+    assert env.task.level == 1
 
 
 @pytest.mark.parametrize("granularity", ["token", "response"])

@@ -148,6 +148,24 @@ def test_an_error_of_the_verifier_fails_its_row_alone() -> None:
     assert result.infos["reward_terms"]["_correct"].tolist() == [False, True]
 
 
+def test_a_failure_concerns_its_episode_alone() -> None:
+    calls = []
+
+    def fails_once(transcripts: Any) -> list[float]:
+        calls.append(len(transcripts))
+        if len(calls) == 1:
+            raise TimeoutError
+        return [0.5] * len(transcripts)
+
+    env = TextEnv(Echo(), reward=fails_once)
+    env.reset(seed=0)
+    *_, info = env.step("x")
+    assert info["reward_failed"] and info["reward_terms"] == {}
+    env.reset()
+    _, reward, *_, info = env.step("x")
+    assert (reward, info["reward_failed"], info["reward_terms"]) == (0.5, False, {"fails_once": 0.5})
+
+
 def test_nan_from_a_reward_is_the_callers_mistake() -> None:
     env = TextEnv(Echo(), reward=lambda transcripts: [float("nan")] * len(transcripts))
     env.reset(seed=0)
