@@ -65,6 +65,13 @@ def test_the_token_is_the_first_whose_cumulative_probability_exceeds_the_uniform
     np.testing.assert_allclose(logps.exp(), [0.25, 0.25, 0.25, 0.25, 0.5, 0.5], rtol=1e-6)
 
 
+def test_a_token_of_probability_zero_is_never_drawn():
+    probabilities = torch.tensor([[0.0, 0.5, 0.0, 0.5, 0.0]])
+    uniforms = torch.tensor([0.0, 0.5, 1 - 2**-52], dtype=torch.float64)
+    tokens, _ = sample(probabilities.log().expand(3, -1), uniforms, params())
+    assert tokens.tolist() == [1, 3, 3]
+
+
 def test_equal_logits_at_the_edge_keep_the_lower_ids():
     logits = torch.tensor([[1.0, 2.0, 2.0, 2.0]])
     assert sampling_logps(logits, params(top_k=2)).isfinite().tolist() == [[False, True, True, False]]
