@@ -70,11 +70,16 @@ OWN_COMMANDS = {"list": Command(ListConfig, list_environments), "play": Command(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs ``lmgym`` with ``arguments`` (default: those of the process) and returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    return run_command(lambda: _dispatch(words))
+
+
+def run_command(command: Callable[[], int]) -> int:
+    """Calls a command and returns its exit code; what a user did wrong is printed as one message."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # text from models may hold what the terminal can't encode
             stream.reconfigure(errors="backslashreplace")
     try:
-        return _dispatch(words)
+        return command()
     except LmgymError as error:
         message = Text.assemble(("error: ", "bold red"), str(error))
         make_console(stderr=True).print(message, soft_wrap=True)
