@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from lmgym_agents.attention import ExtendPlan, Plan, PromptPlan, StepPlan
 from lmgym_agents.decoder_gpt2 import GPT2Forward, can_read_gpt2
 from lmgym_agents.decoder_hf import CachedDecoder, RecomputingDecoder, has_plain_cache
 from lmgym_agents.decoder_llama import LlamaForward, can_read_llama
 from lmgym_agents.graphs import StepGraphs
-from lmgym_agents.kv_cache import CacheShape, ExtendPlan, IntArray, KVCache, Plan, PromptPlan, StepPlan
+from lmgym_agents.kv_cache import CacheShape, IntArray, KVCache
 
 
 class Decoder(Protocol):

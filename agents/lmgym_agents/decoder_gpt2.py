@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.activations import NewGELUActivation
 
-from lmgym_agents.kv_cache import CacheShape, Plan
+from lmgym_agents.attention import Plan
+from lmgym_agents.kv_cache import CacheShape
 from lmgym_agents.linear import LinearView, has_hooks
 
 

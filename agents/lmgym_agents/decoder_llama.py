@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from lmgym_agents.kv_cache import CacheShape, Plan
+from lmgym_agents.attention import Plan
+from lmgym_agents.kv_cache import CacheShape
 from lmgym_agents.linear import LinearView, has_hooks
 from lmgym_agents.rms_norm import RMSNormView
 

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from lmgym_agents.kv_cache import IntArray, KVCache, StepPlan
+from lmgym_agents.attention import StepPlan
+from lmgym_agents.kv_cache import IntArray, KVCache
 
 _LENGTH_STEP = 128
 _NUM_WARM_UPS = 3
@@ -82,7 +83,7 @@ class StepGraphs:
         return self._graphs[rows, span]
 
     def _capture(self, cache: KVCache, rows: int, span: int) -> _Graph:
-        device = cache.data.device
+        device = cache.device
         tokens = torch.zeros(rows, dtype=torch.int64, device=device)
         # The trial runs write at the last position read; whoever owns it writes it before reading it.
         positions = torch.full((rows,), span - 1, dtype=torch.int64, device=device)

@@ -1,23 +1,11 @@
-"""A key-value cache with one slot a row, and attention over it.
-
-In: the queries, keys and values of new tokens, packed without padding. Out: what they attend to. A *plan*
-says once for all layers which slots and positions the tokens of one forward pass have:
-
-- ``PromptPlan``: whole prompts into empty slots;
-- ``StepPlan``: one token for each of the first n slots (the hot path, which copies nothing);
-- ``ExtendPlan``: any number of tokens after what any slots hold.
-
-Left out: projections, position encodings and everything else that differs between architectures.
-"""
+"""A key-value cache with one slot a row, and its copying from slot to slot."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -48,32 +36,31 @@ class CacheShape:
 
 
 class KVCache:
-    """Keys and values of every layer: ``data`` is [layers, slots * length, 2 * kv_heads * head_dim].
+    """Keys and values of every layer.
 
-    Row ``slot * length + position`` of a layer holds the keys, then the values, of one token.
+    ``layers`` holds for each layer [slots * length, kv_width]: a row has the keys, then the values, of one
+    token; ``rows`` tells which. ``grid`` shows the same memory as [layers, slots, length, kv_width].
     """
 
     def __init__(
         self, shape: CacheShape, num_slots: int, length: int, dtype: torch.dtype, device: torch.device
     ):
-        self.shape = shape
-        self.num_slots = num_slots
-        self.length = length
+        self.shape, self.device, self.dtype = shape, device, dtype
+        self.num_slots, self.length = num_slots, length
         # Zeros, not rubbish: a masked key has weight 0, but 0 times NaN would still be NaN.
         size = (len(shape.scales), num_slots * length, shape.kv_width)
-        self.data = torch.zeros(size, dtype=dtype, device=device)
-        self.layers = self.data.unbind(0)
-        self.slot_starts = torch.arange(num_slots, device=device) * length
+        data = torch.zeros(size, dtype=dtype, device=device)
+        self.layers = data.unbind(0)
+        self.grid = data.unflatten(1, (num_slots, length))
 
-    def slots(self) -> Tensor:
-        """Returns the data as a view [layers, slots, length, kv_width]."""
-        return self.data.unflatten(1, (self.num_slots, self.length))
+    def rows(self, slots: Tensor, positions: Tensor) -> Tensor:
+        """Returns the rows of ``layers`` for tokens at these positions of these slots."""
+        return slots * self.length + positions
 
     def copy(self, source: IntArray, target: IntArray, length: int) -> None:
         """Copies the first ``length`` positions of each source slot into the target slot beside it."""
-        slots, device = self.slots(), self.data.device
-        rows = torch.from_numpy(source).to(device)
-        slots[:, torch.from_numpy(target).to(device), :length] = slots[:, rows, :length]
+        rows = torch.from_numpy(source).to(self.device)
+        self.grid[:, torch.from_numpy(target).to(self.device), :length] = self.grid[:, rows, :length]
 
     def split(self, stored: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """Splits [layers, n, t, kv_width] into the keys and the values, views [n, kv_heads, t, head_dim]."""
@@ -81,172 +68,3 @@ class KVCache:
         heads = stored.unflatten(-1, (2, shape.num_kv_heads, shape.head_dim)).permute(3, 0, 1, 4, 2, 5)
         keys, values = heads.unbind(0)
         return keys.unbind(0), values.unbind(0)
-
-
-class Plan(Protocol):
-    """Where the tokens of one forward pass stand.
-
-    ``positions`` is int64[m], the position of each packed token in its row; ``last`` is int64[n], the index
-    of each row's last token among the packed ones, or None where every token is its row's last.
-    """
-
-    positions: Tensor
-    last: Tensor | None
-
-    def bind(self, qkv: Tensor) -> None:
-        """Names the tensor in which the layers leave queries, keys and values.
-
-        Args:
-            qkv: [m, query_width + kv_width], of the packed tokens.
-        """
-
-    def attend(self, layer: int) -> Tensor:
-        """Stores the new keys and values and returns what the queries attend to, [m, query_width]."""
-
-
-class StepPlan:
-    """One new token for each of the slots 0 … n-1; reads the cache in place."""
-
-    last: Tensor | None = None
-
-    def __init__(self, cache: KVCache, positions: Tensor, length: int, *, is_ragged: bool):
-        """Plans a step.
-
-        Args:
-            cache: the cache.
-            positions: int64[n] on the cache's device; where each slot's new token goes.
-            length: one more than the largest of ``positions`` (or anything above that).
-            is_ragged: whether a slot ends before ``length``, so that its tail must be masked.
-        """
-        n = len(positions)
-        self.positions = positions
-        self._cache, self._n = cache, n
-        stored = cache.slots()[:, :n, :length]
-        self._keys, self._values = cache.split(stored)
-        self._bias: Tensor | None = None
-        if is_ragged:
-            self._rows = cache.slot_starts[:n] + positions
-            columns = torch.arange(length, device=positions.device)
-            is_hidden = columns > positions[:, None]
-            bias = torch.zeros(is_hidden.shape, dtype=cache.data.dtype, device=positions.device)
-            self._bias = bias.masked_fill_(is_hidden, -torch.inf)[:, None, None]
-        else:
-            self._columns = stored.select(2, length - 1).unbind(0)
-
-    def bind(self, qkv: Tensor) -> None:
-        """See ``Plan``."""
-        shape = self._cache.shape
-        query, self._new = qkv.split((shape.query_width, shape.kv_width), dim=1)
-        # The query heads that share a key head stand where a query's positions would: no key is repeated.
-        self._query = query.view(self._n, shape.num_kv_heads, -1, shape.head_dim)
-
-    def attend(self, layer: int) -> Tensor:
-        """See ``Plan``."""
-        if self._bias is None:
-            self._columns[layer].copy_(self._new)
-        else:
-            self._cache.layers[layer].index_copy_(0, self._rows, self._new)
-        out = F.scaled_dot_product_attention(
-            self._query,
-            self._keys[layer],
-            self._values[layer],
-            attn_mask=self._bias,
-            scale=self._cache.shape.scales[layer],
-        )
-        return out.reshape(self._n, -1)
-
-
-class _PackedRows:
-    """Rows of different lengths packed one after the other, and how to pad them."""
-
-    def __init__(self, starts: IntArray, lengths: IntArray, device: torch.device):
-        self.n, self.width = len(lengths), int(lengths.max())
-        self.is_even = bool((lengths == self.width).all())
-        row = np.repeat(np.arange(self.n), lengths)
-        first = np.cumsum(lengths) - lengths
-        offset = np.arange(int(lengths.sum())) - first[row]
-        self.row = torch.from_numpy(row).to(device)
-        self.positions = torch.from_numpy(offset + starts[row]).to(device)
-        self.last = torch.from_numpy(first + lengths - 1).to(device)
-        self._cells = torch.from_numpy(row * self.width + offset).to(device)
-
-    def pad(self, packed: Tensor) -> Tensor:
-        """Returns [n, width, …] from [m, …], zeros in the padding."""
-        if self.is_even:
-            return packed.unflatten(0, (self.n, self.width))
-        padded = packed.new_zeros((self.n * self.width, *packed.shape[1:]))
-        return padded.index_copy_(0, self._cells, packed).unflatten(0, (self.n, self.width))
-
-    def pack(self, padded: Tensor) -> Tensor:
-        """Returns [m, …] from [n, width, …]."""
-        flat = padded.flatten(0, 1)
-        return flat if self.is_even else flat[self._cells]
-
-
-class PromptPlan:
-    """Whole prompts into empty slots: causal attention among the new tokens alone."""
-
-    def __init__(self, cache: KVCache, slots: IntArray, lengths: IntArray):
-        device = cache.data.device
-        self._cache = cache
-        self._packed = _PackedRows(np.zeros_like(lengths), lengths, device)
-        self.positions, self.last = self._packed.positions, self._packed.last
-        self._rows = torch.from_numpy(slots * cache.length).to(device)[self._packed.row] + self.positions
-
-    def bind(self, qkv: Tensor) -> None:
-        """See ``Plan``."""
-        self._qkv = qkv
-
-    def attend(self, layer: int) -> Tensor:
-        """See ``Plan``."""
-        shape = self._cache.shape
-        self._cache.layers[layer].index_copy_(0, self._rows, self._qkv[:, shape.query_width :])
-        heads = self._packed.pad(self._qkv).unflatten(-1, (-1, shape.head_dim)).transpose(1, 2)
-        query, key, value = heads.split((shape.num_heads, shape.num_kv_heads, shape.num_kv_heads), dim=1)
-        # Padding stands to the right: causality already hides it from every real query.
-        out = F.scaled_dot_product_attention(
-            query,
-            key,
-            value,
-            is_causal=True,
-            scale=shape.scales[layer],
-            enable_gqa=shape.num_heads != shape.num_kv_heads,
-        )
-        return self._packed.pack(out.transpose(1, 2).flatten(2))
-
-
-class ExtendPlan:
-    """New tokens for any slots, after the tokens that they hold; reads copies of these slots."""
-
-    def __init__(self, cache: KVCache, slots: IntArray, starts: IntArray, lengths: IntArray):
-        device = cache.data.device
-        self._cache = cache
-        self._slots = torch.from_numpy(slots).to(device)
-        self._packed = _PackedRows(starts, lengths, device)
-        self.positions, self.last = self._packed.positions, self._packed.last
-        self._rows = self._slots[self._packed.row] * cache.length + self.positions
-        self._length = int((starts + lengths).max())
-        columns = torch.arange(self._length, device=device)
-        is_visible = columns <= self._packed.pad(self.positions)[..., None]
-        self._is_visible = is_visible[:, None]  # a padded query sees column 0: its result is dropped
-
-    def bind(self, qkv: Tensor) -> None:
-        """See ``Plan``."""
-        self._qkv = qkv
-
-    def attend(self, layer: int) -> Tensor:
-        """See ``Plan``."""
-        cache, shape, qkv = self._cache, self._cache.shape, self._qkv
-        cache.layers[layer].index_copy_(0, self._rows, qkv[:, shape.query_width :])
-        stored = cache.slots()[layer : layer + 1, self._slots, : self._length]
-        keys, values = cache.split(stored)
-        query = self._packed.pad(qkv[:, : shape.query_width]).unflatten(-1, (-1, shape.head_dim))
-        out = F.scaled_dot_product_attention(
-            query.transpose(1, 2),
-            keys[0],
-            values[0],
-            attn_mask=self._is_visible,
-            scale=shape.scales[layer],
-            enable_gqa=shape.num_heads != shape.num_kv_heads,
-        )
-        return self._packed.pack(out.transpose(1, 2).flatten(2))
