@@ -57,7 +57,7 @@ class StepPlan:
             length: one more than the largest of ``positions`` (or anything above that).
             is_ragged: whether a slot ends before ``length``, so that its tail must be masked.
         """
-        n = len(positions)
+        n = positions.shape[0]
         self.positions = positions
         self._cache, self._n = cache, n
         stored = cache.grid[:, :n, :length]
@@ -74,7 +74,7 @@ class StepPlan:
     def bind(self, qkv: Tensor) -> None:
         """See ``Plan``."""
         shape = self._cache.shape
-        query, self._new = qkv.split((shape.query_width, shape.kv_width), dim=1)
+        query, self._new = qkv[:, : shape.query_width], qkv[:, shape.query_width :]
         # The query heads that share a key head stand where a query's positions would: no key is repeated.
         self._query = query.view(self._n, shape.num_kv_heads, -1, shape.head_dim)
 

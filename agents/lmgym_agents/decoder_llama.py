@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.activations import SiLUActivation
 
 from lmgym_agents.attention import Plan
 from lmgym_agents.kv_cache import CacheShape
@@ -57,7 +58,9 @@ class _Layer:
         self.gate, self.up, self.down = (
             LinearView(getattr(mlp, name)) for name in ("gate_proj", "up_proj", "down_proj")
         )
-        self.act: Callable[[Tensor], Tensor] = _silu_ if isinstance(mlp.act_fn, nn.SiLU) else mlp.act_fn
+        self.act: Callable[[Tensor], Tensor] = (
+            _silu_ if isinstance(mlp.act_fn, nn.SiLU | SiLUActivation) else mlp.act_fn
+        )
         self.qkv_norm = RMSNormView(layer.input_layernorm.weight, eps)
         self.mlp_norm = RMSNormView(layer.post_attention_layernorm.weight, eps)
         has_head_norms = hasattr(attention, "q_norm")
@@ -119,12 +122,12 @@ class LlamaForward:
             # rotate_half(x) * sin is (x with its halves swapped) * (sin with the first half's sign turned).
             half = sin.shape[-1] // 2
             sin = torch.cat((-sin[..., :half], sin[..., half:]), dim=-1)
-            self._rotations = torch.stack((cos[0], sin[0]), dim=1)
+            self._rotations = torch.stack((cos[0], sin[0]), dim=1)[:, :, None]
 
     def __call__(self, tokens: Tensor, plan: Plan) -> Tensor:
         """Returns the logits after each row's last token; see ``decoder.Forward``."""
         x = self._embedding.index_select(0, tokens)
-        cos, sin = self._rotations.index_select(0, plan.positions).split(1, dim=1)
+        cos, sin = self._rotations.index_select(0, plan.positions).unbind(1)
         scratch = self._scratch(x)
         plan.bind(scratch.qkv)
         hidden, gate, up = scratch.hidden, scratch.gate, scratch.up
@@ -140,7 +143,7 @@ class LlamaForward:
             attended = plan.attend(index)
             if index == len(self._layers) - 1 and plan.last is not None:
                 # Above the last attention only the tokens that give logits matter.
-                n = len(plan.last)
+                n = plan.last.shape[0]
                 x, attended = x[plan.last], attended[plan.last]
                 hidden, gate, up = hidden[:n], gate[:n], up[:n]
             layer.o.add_to(x, attended)
@@ -153,12 +156,13 @@ class LlamaForward:
     def _scratch(self, x: Tensor) -> _Scratch:
         """Returns scratch tensors; kept during one call of the engine, as fresh memory is slow on a CPU."""
         if x.device.type != "cpu":
-            return _Scratch(len(x), self.cache_shape, self._inner_width, x)
-        scratch = self._scratches.get(len(x))
+            return _Scratch(x.shape[0], self.cache_shape, self._inner_width, x)
+        m = x.shape[0]
+        scratch = self._scratches.get(m)
         if scratch is None:
             if len(self._scratches) >= _MAX_SCRATCHES:
                 self._scratches.clear()
-            scratch = self._scratches[len(x)] = _Scratch(len(x), self.cache_shape, self._inner_width, x)
+            scratch = self._scratches[m] = _Scratch(m, self.cache_shape, self._inner_width, x)
         return scratch
 
     def _normalise_heads(self, layer: _Layer, rotated: Tensor) -> None:

@@ -16,7 +16,7 @@ class RMSNormView:
 
     def __init__(self, weight: Tensor, eps: float):
         self._weight, self._eps = weight, eps
-        self._width = len(weight)
+        self._width = weight.shape[0]
         self._is_plain = weight.dtype == torch.float32 and weight.device.type == "cpu"
         self._doubled = torch.cat((weight, weight)) if self._is_plain else weight
 
@@ -24,11 +24,10 @@ class RMSNormView:
         """Returns the normalised rows, in ``out`` or in a new tensor."""
         if not self._is_plain:
             return F.rms_norm(x, (self._width,), self._weight, self._eps)
-        if len(x) <= _FEW_ROWS:
+        if x.shape[0] <= _FEW_ROWS:
             # (x, -x) has mean 0 and the variance mean(x**2): LayerNorm, one kernel, is RMSNorm on it.
-            both = F.layer_norm(
-                torch.cat((x, x.neg()), 1), (2 * self._width,), self._doubled, None, self._eps
-            )
+            both = torch.cat((x, x.neg()), 1)
+            both = torch.layer_norm(both, (2 * self._width,), self._doubled, None, self._eps)
             return both[:, : self._width]
         norm = torch.linalg.vector_norm(x, dim=1, keepdim=True)
         scale = norm.square_().mul_(1 / self._width).add_(self._eps).rsqrt_()
