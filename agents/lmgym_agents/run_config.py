@@ -13,16 +13,16 @@ from lmgym_agents.errors import ResumeError
 
 HARMLESS: Final = frozenset(
     {
-        "checkpoint_every", "keep_checkpoints", "log_every", "tensorboard", "progress",
-        "device", "max_rows", "max_tokens_per_micro_batch", "num_transcripts",
+        "checkpoint_every", "keep_checkpoints", "tensorboard", "num_transcripts",
+        "device", "threads", "max_tokens_per_micro_batch",
     }
 )  # fmt: skip
 """Options that may change on resume: they decide where and how often, not what is learned.
 
-Another device or another micro-batch changes the last bits of the sums, so the bit-for-bit promise holds
-only if they stay."""
+Another device, number of threads or micro-batch changes the last bits of sums, so a resumed run equals an
+unbroken one bit for bit only if they stay."""
 
-MAY_GROW: Final = frozenset({"iterations", "updates", "total_updates", "total_steps", "epochs"})
+MAY_GROW: Final = frozenset({"iterations"})
 """Options that may become larger on resume: the run goes on for longer. A schedule that depends on the total
 follows the new one from here on."""
 

@@ -99,7 +99,6 @@ def run_stages(
     if checkpoint.list_steps(run.checkpoints):
         found = checkpoint.load(run.checkpoints)
         state = found.state
-        set_rng_state(state["rng"])
         for skipped in found.skipped:
             display.say(f"A newer checkpoint was damaged and left out: {skipped}")
         display.say(f"Going on from update {found.step}.")
@@ -124,6 +123,7 @@ def run_stages(
             algorithm = stage.make()
             if number == state["stage"] and state["algorithm"] is not None:
                 algorithm.load_state_dict(state["algorithm"])
+                set_rng_state(state["rng"])  # last, because making the algorithm may have drawn from them
             display.begin(stage.name, stage.total, algorithm.iteration)
             for update in algorithm.iterations():
                 done += 1

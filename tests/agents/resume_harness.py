@@ -108,12 +108,20 @@ def describe(folder):
     files = sorted(path for path in model.rglob("*") if path.is_file()) if model.exists() else []
     return Outcome(
         step=last.step,
-        hashes=hash_parts(last.state),
+        hashes=hash_parts(without_timing(last.state)),
         metrics=[
             json.dumps(record, sort_keys=True) for record in log.records
         ],  # NaN is equal to itself as text
         files={str(p.relative_to(model)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files},
     )
+
+
+def without_timing(tree):
+    """Returns a state without the seconds and rates that an evaluation may have noted in it."""
+    if isinstance(tree, dict):
+        timing = ("seconds", "tokens_per_s")
+        return {name: without_timing(part) for name, part in tree.items() if name not in timing}
+    return tree
 
 
 def hash_parts(state, path=""):

@@ -35,6 +35,7 @@ class Config:
     checkpoint_every: int = 5
     device: str = "cpu"
     model: str = "tiny"
+    epochs: int = 1
     ppo: Inner = Inner()
     extra: Path | None = None
 
@@ -95,6 +96,7 @@ CHANGES = [
     ({"ppo": Inner(betas=(0.9, 0.9))}, r"ppo\.betas: \[0\.9, 0\.95\] → \[0\.9, 0\.9\]"),
     ({"ppo": Inner(clip=1.0)}, r"ppo\.clip: 'inf' → 1\.0"),
     ({"iterations": 9}, "iterations: 10 → 9"),
+    ({"epochs": 2}, "epochs: 1 → 2"),
     ({"extra": Path("x")}, "extra: None → 'x'"),
     ({"seed": False}, "seed: 0 → False"),
 ]
