@@ -75,6 +75,8 @@ class Episodes:
         self.states: list[Any] = [None] * num_rows
         self.turns: list[tuple[Turn, ...]] = [()] * num_rows
         self._tasks: list[Task] = []
+        self._is_single_turn = False
+        """True: every episode is over after its first turn, so there are no states and turns to keep."""
         self._task_numbers = np.zeros(num_rows, np.int64)
         """int64[B], which of ``_tasks`` each row was begun under; a curriculum's levels are several."""
         self._has_failed = np.zeros(num_rows, np.bool_)
@@ -83,11 +85,12 @@ class Episodes:
     def begin(self, rows: NDArray[np.int64], task: Task, problems: Sequence[Problem]) -> None:
         """Starts ``problems`` in ``rows``."""
         self._task_numbers[rows] = self._number_of(task)
-        states = problems if isinstance(task, SingleTurnTask) else map(task.start, problems)
-        for row, problem, state in zip(rows.tolist(), problems, states, strict=True):
+        for row, problem in zip(rows.tolist(), problems, strict=True):
             self.problems[row] = problem
-            self.states[row] = state
-            self.turns[row] = ()
+        if not self._is_single_turn:
+            for row, problem in zip(rows.tolist(), problems, strict=True):
+                self.states[row] = task.start(problem)
+                self.turns[row] = ()
         self._has_failed[rows] = False
         for paid in self._paid.values():
             paid[rows] = 0.0
@@ -98,6 +101,7 @@ class Episodes:
             if known is task or known.fingerprint == task.fingerprint:
                 return number
         self._tasks.append(task)
+        self._is_single_turn = all(isinstance(known, SingleTurnTask) for known in self._tasks)
         return len(self._tasks) - 1
 
     def _tasks_of(self, rows: NDArray[np.int64]) -> list[Task]:
@@ -122,8 +126,14 @@ class Episodes:
         """
         terminated = np.zeros(len(turns), np.bool_)
         truncated = is_cut.copy()
-        waiting = self._respond(rows, turns, terminated, truncated)
-        replies = self._fit_replies(rows, waiting, room, truncated) if waiting else []
+        replies: list[Reply] = []
+        if self._is_single_turn:
+            terminated |= ~truncated  # what the `respond` of these tasks, which is final, would say
+            said: list[tuple[Turn, ...]] = [(turn,) for turn in turns]
+        else:
+            waiting = self._respond(rows, turns, terminated, truncated)
+            replies = self._fit_replies(rows, waiting, room, truncated) if waiting else []
+            said = list(map(self.turns.__getitem__, rows.tolist()))
         ended = np.flatnonzero(terminated | truncated)
         is_paid_now = self.reward.pay != "episode"
         scored = np.arange(len(turns)) if is_paid_now else ended
@@ -132,7 +142,7 @@ class Episodes:
             terminated=terminated, truncated=truncated, replies=replies, verdicts=[], terms={},
         )  # fmt: skip
         if len(scored):
-            self._settle(ends, scored, ended)
+            self._settle(ends, said, scored, ended)
         for reply in replies:
             self.turns[reply.row] += (Turn("environment", reply.text),)
         return ends
@@ -159,14 +169,10 @@ class Episodes:
         truncated: NDArray[np.bool_],
     ) -> list[tuple[int, str | None]]:
         """Returns (position, reply) of the rows that go on; marks the others in ``terminated``."""
-        for row, said in zip(rows.tolist(), zip(turns, strict=True), strict=True):
-            self.turns[row] += said
-        if all(isinstance(task, SingleTurnTask) for task in self._tasks):
-            terminated |= ~truncated  # what their `respond`, which is final, would say
-            return []
         waiting = []
         everything = zip(rows.tolist(), turns, self._tasks_of(rows), strict=True)
         for position, (row, turn, task) in enumerate(everything):
+            self.turns[row] += (turn,)
             if truncated[position]:
                 continue
             state, reply, is_over = task.respond(self.states[row], turn)
@@ -193,14 +199,20 @@ class Episodes:
                 replies.append(Reply(int(rows[position]), text, ids))
         return replies
 
-    def _settle(self, ends: TurnEnds, scored: NDArray[np.int64], ended: NDArray[np.int64]) -> None:
+    def _settle(
+        self,
+        ends: TurnEnds,
+        said: list[tuple[Turn, ...]],
+        scored: NDArray[np.int64],
+        ended: NDArray[np.int64],
+    ) -> None:
         """Fills in rewards, failures, verdicts and terms of the turns at the positions ``scored``."""
         rows = ends.rows[scored]
         positions = rows.tolist()
         values, verdicts, terms = self._score(
             rows,
             list(map(self.problems.__getitem__, positions)),
-            list(map(self.turns.__getitem__, positions)),
+            said if len(scored) == len(said) else [said[position] for position in scored.tolist()],
             ends.terminated[scored].tolist(),
             ends.truncated[scored].tolist(),
         )
@@ -250,8 +262,7 @@ class Episodes:
             if turn.role == "agent":
                 state = task.respond(state, turn).state
         self._task_numbers[row] = self._number_of(task)
-        self.problems[row], self.states[row] = problem, state
-        self.turns[row] = tuple(turns)
+        self.problems[row], self.states[row], self.turns[row] = problem, state, tuple(turns)
 
     def get_payments(self) -> dict[str, Any]:
         """Returns what the running episodes were paid so far, as numpy arrays."""
@@ -264,6 +275,7 @@ class Episodes:
     def clone(self) -> Self:
         """Returns a copy that goes on independently; problems, states and turns, immutable, are shared."""
         copy = type(self)(self.reward, self._encode, 0)
+        copy._is_single_turn = self._is_single_turn
         copy._tasks, copy._task_numbers = list(self._tasks), self._task_numbers.copy()
         copy.problems, copy.states, copy.turns = list(self.problems), list(self.states), list(self.turns)
         copy.set_payments(self.get_payments())
