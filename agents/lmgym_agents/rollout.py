@@ -60,6 +60,8 @@ class Rollout:
     """int64[B], which problem of the split: the ledger of what was asked."""
     group: Tensor
     """int64[B], rows that answer the same problem share a number."""
+    is_again: Tensor
+    """bool[B], True where a problem was posed again on purpose: no sample of the split."""
     stopped: Tensor
     """bool[B], True where every turn of the agent ended with an end token."""
     num_turns: Tensor
@@ -97,6 +99,7 @@ def collect(
     group_size: int = 1,
     env_seed: int | None = None,
     problem_index: NDArray[np.int64] | None = None,
+    again: NDArray[np.int64] | None = None,
     split: str | None = None,
     max_failed: float = 0.5,
     on_progress: Progress | None = None,
@@ -111,6 +114,7 @@ def collect(
         group_size: rows in succession that answer the same problem; must divide the number of rows.
         env_seed: begins the environment's stream of problems anew; None goes on with it.
         problem_index: int64[B], poses these problems instead of the stream's next ones.
+        again: int64[n], poses these problems in the last n groups of rows; only the others move the stream.
         split: poses problems of another split than the environment's.
         max_failed: share of failed rows from which the rollout is refused.
         on_progress: called with (responses finished, tokens sampled) within each turn.
@@ -120,9 +124,10 @@ def collect(
         TooManyFailuresError: more than ``max_failed`` of the rows failed.
     """
     _check_env(env, group_size)
-    infos = _begin(env, group_size, env_seed, problem_index, split)
+    infos = _begin(env, group_size, env_seed, problem_index, again, split)
     params = dataclasses.replace(params, stop_ids=env.tokenizer.end_ids, max_new_tokens=env.max_new_tokens)
     recorder = _Recorder(env, infos["problem_index"])
+    is_again = infos.get("is_again", np.zeros(env.num_envs, np.bool_))
     active = np.ones(env.num_envs, np.bool_)
     turn, generation_s = 0, 0.0
     while active.any():
@@ -145,7 +150,7 @@ def collect(
         recorder.add(rows, lengths, counts, logps, result)
         active &= ~(result.terminated | result.truncated)
         turn += 1
-    rollout = recorder.finish(group_size, generation_s)
+    rollout = recorder.finish(group_size, is_again, generation_s)
     _check_failures(rollout, max_failed)
     return rollout
 
@@ -172,21 +177,26 @@ def _begin(
     group_size: int,
     env_seed: int | None,
     problem_index: NDArray[np.int64] | None,
+    again: NDArray[np.int64] | None,
     split: str | None,
 ) -> Mapping[str, Any]:
-    """Resets all rows; only the first row of each group moves the stream of problems on."""
+    """Resets all rows; only the first row of each group with a new problem moves the stream on."""
     options: dict[str, Any] = {} if split is None else {"split": split}
     if problem_index is not None:
         _, infos = env.reset(seed=env_seed, options=options | {"problem_index": problem_index})
         return infos
-    if group_size == 1:
-        _, infos = env.reset(seed=env_seed, options=options)
-        return infos
-    leads = np.arange(env.num_envs) % group_size == 0
-    _, infos = env.reset(seed=env_seed, options=options | {"reset_mask": leads})
-    index = np.repeat(infos["problem_index"][leads], group_size)
-    env.reset(options=options | {"reset_mask": ~leads, "problem_index": index})
-    return {"problem_index": index}
+    num_new = env.num_envs // group_size - (0 if again is None else len(again))
+    is_new = np.arange(env.num_envs) < num_new * group_size
+    draws = is_new & (np.arange(env.num_envs) % group_size == 0)
+    index = np.zeros(env.num_envs, np.int64)
+    if draws.any():
+        _, infos = env.reset(seed=env_seed, options=options | {"reset_mask": draws})
+        index[is_new] = np.repeat(infos["problem_index"][draws], group_size)
+    if again is not None:
+        index[~is_new] = np.repeat(again, group_size)
+    if not draws.all():
+        env.reset(options=options | {"reset_mask": ~draws, "problem_index": index})
+    return {"problem_index": index, "is_again": ~is_new}
 
 
 class _Recorder:
@@ -233,7 +243,7 @@ class _Recorder:
                 term = self._terms.setdefault(name, np.zeros(len(ended), np.float32))
                 term[ended] = values[ended]
 
-    def finish(self, group_size: int, generation_s: float) -> Rollout:
+    def finish(self, group_size: int, is_again: NDArray[np.bool_], generation_s: float) -> Rollout:
         env = self._env
         lengths = env.lengths.astype(np.int64)
         width = int(lengths.max())
@@ -251,6 +261,7 @@ class _Recorder:
             terms={name: torch.from_numpy(term) for name, term in self._terms.items()},
             problem_index=torch.from_numpy(self._index),
             group=torch.arange(env.num_envs) // group_size,
+            is_again=torch.from_numpy(is_again),
             stopped=torch.from_numpy(self._stopped),
             num_turns=torch.from_numpy(self._turns),
             generation_s=generation_s,

@@ -29,12 +29,14 @@ from lmgym_agents.accumulate import (
     optimizer_step,
 )
 from lmgym_agents.advantages import explained_variance, gae, length_adaptive_lambda, whiten
+from lmgym_agents.algorithms.failed_problems import FailedProblems
 from lmgym_agents.algorithms.ppo_config import PPOConfig
 from lmgym_agents.algorithms.statistics import describe_rollout, mean_of, merge_minibatches
 from lmgym_agents.algorithms.update import Update
 from lmgym_agents.batching import Progress
 from lmgym_agents.chunks import RowFunction, evaluate_in_chunks
 from lmgym_agents.engine import Engine
+from lmgym_agents.flops import forward_flops, peak_flops
 from lmgym_agents.kl import AdaptiveKL, FixedKL, estimate_kl, kl_loss, penalise_rewards
 from lmgym_agents.losses import (
     Loss,
@@ -48,7 +50,6 @@ from lmgym_agents.optimizers import PolicyOptimizer, rate_factor
 from lmgym_agents.policy import Evaluation, Policy
 from lmgym_agents.reference import Reference
 from lmgym_agents.rollout import Rollout, collect
-from lmgym_agents.throughput import forward_flops, mfu
 
 
 class Targets(NamedTuple):
@@ -107,6 +108,7 @@ class PPO:
         self.kl: FixedKL | AdaptiveKL = FixedKL(config.kl_coefficient)
         if adaptive:
             self.kl = AdaptiveKL(config.kl_coefficient, cast("float", config.kl_target), config.kl_horizon)
+        self.failed = FailedProblems(config.max_replay if config.replay_failed else 0)
         self.iteration = 0
         self.token_budget = config.max_tokens_per_micro_batch
         self._say = on_message or (lambda message: None)
@@ -155,6 +157,7 @@ class PPO:
             "kl_coefficient": self.kl.coefficient,
             "token_budget": self.token_budget,
             "env": self.env.get_state(),
+            "failed_problems": self.failed.state(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -165,6 +168,7 @@ class PPO:
         self.kl.coefficient = float(state["kl_coefficient"])
         self.token_budget = int(state["token_budget"])
         self.env.set_state(state["env"])
+        self.failed.restore(state["failed_problems"])
         self.iteration = int(state["iteration"])
         self.engine.weights_changed()
 
@@ -172,15 +176,22 @@ class PPO:
 
     def _collect(self) -> Rollout:
         config = self.config
-        return collect(
+        num_groups = self.env.num_envs // config.group_size
+        rng = make_generator(config.seed, "ppo", self.iteration, "replay")
+        # The first rollout must draw new problems in every row, as it seeds the stream.
+        again = self.failed.sample(rng, int(config.replay_failed * num_groups) if self.iteration else 0)
+        rollout = collect(
             self.env,
             self.engine,
             config.sampling,
             seed=make_key(config.seed, "ppo", self.iteration, "sampling"),
             env_seed=make_key(config.seed, "ppo", "problems") if self.iteration == 0 else None,
             group_size=config.group_size,
+            again=again,
             on_progress=self._on_progress,
         )
+        self.failed.update(rollout)
+        return rollout
 
     def _make_targets(self, rollout: Rollout) -> tuple[Targets, dict[str, Any]]:
         config = self.config
@@ -408,16 +419,20 @@ class PPO:
 
     def _rates(self, rollout: Rollout, valid: Rollout, timing: Mapping[str, float]) -> dict[str, float]:
         config = self.config
-        num_tokens, num_actions = int(valid.lengths.sum()), int(valid.is_action.sum())
+        num_tokens = int(valid.lengths.sum())
         generation_s, update_s = max(timing["generation_s"], 1e-9), max(timing["update_s"], 1e-9)
         rates = {
             "generated_tokens_per_s": int(rollout.is_action.sum()) / generation_s,
             "updated_tokens_per_s": config.epochs * num_tokens / update_s,
         }
-        length = num_tokens / len(valid.lengths)
-        flops = 3 * config.epochs * forward_flops(self.policy, num_tokens, num_actions, length)
-        share = mfu(flops, update_s, self.policy)
-        return rates if share is None else rates | {"update_mfu": share}
+        device, dtype = self.policy.device, self.policy.autocast or self.policy.model.dtype
+        peak = peak_flops(torch.cuda.get_device_name(device)) if device.type == "cuda" else None
+        if peak is not None and dtype == torch.bfloat16:
+            text_config = self.policy.model.config.get_text_config()
+            context = num_tokens / len(valid.lengths) / 2
+            flops = 3 * config.epochs * forward_flops(text_config, num_tokens, context)
+            rates["update_mfu"] = flops / update_s / peak
+        return rates
 
 
 def _first(given: float | None, default: float) -> float:

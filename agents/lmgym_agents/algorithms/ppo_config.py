@@ -22,6 +22,11 @@ class PPOConfig:
     group_size: int = 1
     """rows in succession that answer the same problem; more problems teach faster than more answers"""
 
+    replay_failed: float = 0.0
+    """share of the rows that pose again what was failed before, until it is solved; 0: new problems alone"""
+    max_replay: int = 8192
+    """failed problems that are remembered, the latest"""
+
     temperature: float = 1.0
     """of the sampling; the learner divides its logits by the same number"""
     top_k: int = 0
@@ -123,7 +128,7 @@ class PPOConfig:
         counts = ("iterations", "group_size", "epochs", "minibatches", "max_tokens_per_micro_batch")
         for name in counts:
             _require(getattr(self, name) >= 1, name, getattr(self, name), "integers from 1")
-        for name in ("gamma", "gae_lambda", "adam_beta1", "adam_beta2", "end_rate"):
+        for name in ("gamma", "gae_lambda", "adam_beta1", "adam_beta2", "end_rate", "replay_failed"):
             _require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "numbers in [0, 1]")
         for name in (
             "learning_rate", "kl_coefficient", "value_coefficient", "kl_rows", "value_warmup_iterations",

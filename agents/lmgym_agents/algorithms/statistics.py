@@ -14,11 +14,13 @@ from lmgym_agents.rollout import Rollout
 def describe_rollout(rollout: Rollout, valid: Rollout) -> dict[str, Any]:
     """Returns what the rollout says of the policy; failed rows count in ``failed_rows`` alone."""
     is_action = valid.is_action
+    fresh = valid.select(~valid.is_again) if valid.is_again.any() and not valid.is_again.all() else valid
     metrics: dict[str, Any] = {
         "reward": float(valid.returns.mean()),
         **{f"reward/{name}": float(term.mean()) for name, term in valid.terms.items()},
-        "success": float(valid.success.float().mean()),
-        "score": float(valid.score.mean()),
+        # Of new problems alone: those that are posed again were chosen because they are hard.
+        "success": float(fresh.success.float().mean()),
+        "score": float(fresh.score.mean()),
         # The mean of -log p over tokens drawn from p is an unbiased estimate of the entropy.
         "entropy": -mean_of(valid.logp_behaviour, is_action),
         "num_actions": float(valid.num_actions.float().mean()),
@@ -29,6 +31,8 @@ def describe_rollout(rollout: Rollout, valid: Rollout) -> dict[str, Any]:
         "episodes": len(valid.lengths),
         "failed_rows": int(rollout.failed.sum()),
     }
+    if fresh is not valid:
+        metrics["success_again"] = float(valid.success[valid.is_again].float().mean())
     num_groups = int(rollout.group.max()) + 1
     if num_groups < len(rollout.group):
         same = torch.ones(num_groups, dtype=torch.bool)
