@@ -39,13 +39,21 @@ def make_config(config: Demo) -> TrainPPO:
     out = config.out or FolderOptions().choose("demo")
     return TrainPPO(
         env=EnvOptions(env="lmgym/Math-v0", level=2),
-        model=ModelOptions(model="tiny"),
+        # So small a model gains nothing from a second thread, and loses much where the cores are shared.
+        model=ModelOptions(model="nano", device="cpu", threads=1),
         folder=FolderOptions(out=out, resume=config.resume),
         evaluation=EvaluationOptions(eval_splits=("test", "ood_digits")),
         num_envs=1024,
-        warm_start=0.45,
-        sft=SFTConfig(),
-        ppo=PPOConfig(seed=config.seed),
+        warm_start=0.47,
+        sft=SFTConfig(optimizer="muon", learning_rate=5e-3, warmup_iterations=5),
+        ppo=PPOConfig(
+            seed=config.seed,
+            iterations=240,
+            optimizer="muon",
+            learning_rate=2e-3,
+            value_coefficient=1.0,
+            replay_failed=0.5,
+        ),
     )
 
 

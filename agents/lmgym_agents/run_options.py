@@ -76,7 +76,7 @@ class ModelOptions:
     """Which model."""
 
     model: str = "tiny"
-    """a preset (tiny, tiny-gpt2, tiny-qwen2, small), a Hugging Face folder, a .gguf file or a hub id"""
+    """a preset (nano, tiny, tiny-gpt2, tiny-qwen2, small), a Hugging Face folder, a .gguf file or a hub id"""
     tokenizer: str | None = None
     """"char" or a folder with tokenizer.json; none: the model's own, char for presets"""
     device: str = "auto"
