@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 
 import numpy as np
@@ -13,6 +14,7 @@ from lmgym.records import Scores
 from lmgym.tasks.probes import Delayed, Echo
 from lmgym_agents.algorithms.ppo import PPO
 from lmgym_agents.algorithms.ppo_config import PPOConfig
+from lmgym_agents.algorithms.ppo_rewards import shape_rewards
 from lmgym_agents.errors import TooManyFailuresError
 from lmgym_agents.models import add_lora, make_tiny_model
 from lmgym_agents.optimizers import PolicyOptimizer, rate_factor
@@ -151,23 +153,57 @@ def test_value_warm_up_leaves_the_policy_alone_and_trains_the_value_head():
 
 
 def test_rewards_are_shaped_in_order_worked_by_hand():
-    env = make_env(num_envs=2)
-    ppo = make_ppo(
-        env, reward_scale=3.0, reward_clip=2.0, missing_end_penalty=0.5, kl_coefficient=0.1, minibatches=1
-    )
-    rollout = ppo._collect()
-    rewards = torch.zeros_like(rollout.rewards)
-    last = rollout.lengths - 1
-    rewards[torch.arange(2), last] = torch.tensor([1.0, 0.5])
-    rollout = rollout.__class__(
-        **{**vars(rollout), "rewards": rewards, "stopped": torch.tensor([True, False])}
-    )
+    env = make_env(num_envs=3)
+    config = PPOConfig(reward_scale=3.0, reward_clip=2.0, missing_end_penalty=0.5, kl_coefficient=0.1)
+    rollout = make_ppo(env)._collect()
+    rewards, last, rows = torch.zeros_like(rollout.rewards), rollout.lengths - 1, torch.arange(3)
+    rewards[rows, last] = torch.tensor([1.0, 0.5, -1.0])
+    rollout = dataclasses.replace(rollout, rewards=rewards, stopped=torch.tensor([True, False, True]))
     reference = rollout.logp_behaviour - 0.25  # KL of 0.25 nats at every action
-    shaped = ppo._shape_rewards(rollout, reference)
-    expected = torch.where(rollout.is_action, -0.1 * 0.25, 0.0)
-    expected[0, last[0]] += 2.0  # 3 * 1, clipped
-    expected[1, last[1]] += 1.5 - 0.5  # 3 * 0.5, and the missing end
+    shaped = shape_rewards(config, rollout, reference, 0.2)
+    expected = torch.where(rollout.is_action, -0.2 * 0.25, 0.0)
+    # 3 * 1 and 3 * -1 are clipped; 3 * 0.5 is not, but its row did not end itself.
+    expected[rows, last] += torch.tensor([2.0, 1.5 - 0.5, -2.0])
     torch.testing.assert_close(shaped, expected)
+
+
+def test_the_first_gradient_is_the_policy_gradient_and_that_of_the_value_error():
+    """A slow loop over rows and tokens: at ratio 1 nothing is clipped."""
+    options = {"minibatches": 1, "max_grad_norm": None, "value_coefficient": 0.3, "entropy_coefficient": 0.1}
+    ppo = make_ppo(make_env(num_envs=6), **options)
+    torch.nn.init.normal_(ppo.policy.value_head.weight)
+    rollout = ppo._collect()
+    targets, _ = ppo._make_targets(rollout)
+    slow = copy.deepcopy(ppo.policy)
+    total, count = torch.zeros(()), 0
+    for row in range(6):
+        output = slow.model(rollout.input_ids[row : row + 1], output_hidden_states=True)
+        logps = output.logits[0].log_softmax(-1)
+        values = slow.value_head(output.hidden_states[-1][0])[:, 0]
+        for t in rollout.is_action[row].nonzero()[:, 0].tolist():
+            advantage, target = targets.advantages[row, t], targets.returns[row, t]
+            total = total - advantage * logps[t - 1, rollout.input_ids[row, t]]
+            total = total + 0.3 * 0.5 * (values[t - 1] - target) ** 2
+            total = total + 0.1 * (logps[t - 1].exp() * logps[t - 1]).sum()
+            count += 1
+    (total / count).backward()
+    loss_of_rows = ppo._make_loss(rollout, targets, torch.arange(6), warming=False)
+    loss_of_rows(torch.arange(6)).loss.backward()
+    for (name, one), other in zip(ppo.policy.named_parameters(), slow.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad, rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_the_factor_reaches_every_learning_rate():
+    policy = make_policy(make_env())
+    optimizer = PolicyOptimizer(policy, kind="muon", learning_rate=0.1, value_learning_rate=0.1)
+    before = copy.deepcopy(policy.state_dict())
+    for factor, moves in ((0.0, False), (0.5, True)):
+        for parameter in policy.parameters():
+            parameter.grad = torch.ones_like(parameter)
+        optimizer.set_rate(factor)
+        optimizer.step()
+        changed = [not torch.equal(before[name], p) for name, p in policy.named_parameters()]
+        assert all(changed) if moves else not any(changed)
 
 
 def test_overlong_rows_can_be_left_out_of_the_losses():

@@ -23,21 +23,17 @@ from torch import Tensor
 
 from lmgym.envs.vector import TokenVectorEnv
 from lmgym.seeding import make_generator, make_key
-from lmgym_agents.accumulate import (
-    accumulate_gradients,
-    find_non_finite,
-    optimizer_step,
-)
+from lmgym_agents.accumulate import accumulate_gradients, find_non_finite, optimizer_step
 from lmgym_agents.advantages import explained_variance, gae, length_adaptive_lambda, whiten
 from lmgym_agents.algorithms.failed_problems import FailedProblems
 from lmgym_agents.algorithms.ppo_config import PPOConfig
-from lmgym_agents.algorithms.statistics import describe_rollout, mean_of, merge_minibatches
+from lmgym_agents.algorithms.ppo_rewards import shape_rewards
+from lmgym_agents.algorithms.statistics import describe_rollout, mean_of, merge_minibatches, update_rates
 from lmgym_agents.algorithms.update import Update
 from lmgym_agents.batching import Progress
 from lmgym_agents.chunks import RowFunction, evaluate_in_chunks
 from lmgym_agents.engine import Engine
-from lmgym_agents.flops import forward_flops, peak_flops
-from lmgym_agents.kl import AdaptiveKL, FixedKL, estimate_kl, kl_loss, penalise_rewards
+from lmgym_agents.kl import AdaptiveKL, FixedKL, estimate_kl, kl_loss
 from lmgym_agents.losses import (
     Loss,
     entropy_loss,
@@ -78,14 +74,13 @@ class PPO:
         on_message: Callable[[str], None] | None = None,
         on_progress: Progress | None = None,
     ) -> None:
-        """Prepares a run; ``restore`` may follow.
+        """Prepares a run; ``load_state_dict`` may follow.
 
         Args:
             policy: is changed.
             env: one row for each episode of a rollout, ``autoreset_mode="DISABLED"``.
             config: the options.
-            engine: samples from ``policy.model``; by default one over as many rows as memory of a tiny model
-                allows.
+            engine: samples from ``policy.model``; by default one of at most 1024 rows at once.
             reference: what the KL divergence is measured from; by default the policy as it is now.
             on_message: told in words what a user should know (memory ran out, a step was skipped).
             on_progress: called while responses are sampled.
@@ -104,10 +99,9 @@ class PPO:
             eps=config.adam_eps,
             weight_decay=config.weight_decay,
         )
-        adaptive = config.kl_target is not None
         self.kl: FixedKL | AdaptiveKL = FixedKL(config.kl_coefficient)
-        if adaptive:
-            self.kl = AdaptiveKL(config.kl_coefficient, cast("float", config.kl_target), config.kl_horizon)
+        if config.kl_target is not None:
+            self.kl = AdaptiveKL(config.kl_coefficient, config.kl_target, config.kl_horizon)
         self.failed = FailedProblems(config.max_replay if config.replay_failed else 0)
         self.iteration = 0
         self.token_budget = config.max_tokens_per_micro_batch
@@ -128,6 +122,7 @@ class PPO:
             TooManyFailuresError: the reward failed on most episodes.
             OutOfMemoryError: not even one row fits into memory.
         """
+        config = self.config
         start = time.perf_counter()
         rollout = self._collect()
         collected = time.perf_counter()
@@ -137,7 +132,7 @@ class PPO:
         metrics = describe_rollout(rollout, valid) | metrics | self._update(valid, targets)
         done = time.perf_counter()
         metrics["kl_coefficient"] = self.kl.coefficient
-        if "kl_episode" in metrics and self.config.kl_coefficient > 0:
+        if "kl_episode" in metrics and config.kl_coefficient > 0:
             self.kl.update(cast("float", metrics["kl_episode"]), len(valid.lengths))
         self.engine.weights_changed()
         self.iteration += 1
@@ -145,7 +140,9 @@ class PPO:
             "total_s": done - start, "rollout_s": collected - start, "generation_s": rollout.generation_s,
             "targets_s": prepared - collected, "update_s": done - prepared,
         }  # fmt: skip
-        return Update(self.iteration, metrics, timing | self._rates(rollout, valid, timing))
+        return Update(
+            self.iteration, metrics, timing | update_rates(self.policy, rollout, valid, config.epochs, timing)
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Returns everything that later iterations depend on: tensors, arrays and plain values."""
@@ -211,7 +208,7 @@ class PPO:
                     mode=config.importance, low=1 / config.importance_max, high=config.importance_max,
                 )  # fmt: skip
         reference_logps, kl_metrics = self._compare_with_reference(rollout)
-        rewards = self._shape_rewards(rollout, reference_logps)
+        rewards = shape_rewards(config, rollout, reference_logps, self.kl.coefficient)
         warming = self.iteration < config.value_warmup_iterations
         lam: float | Tensor = config.gae_lambda
         if config.length_adaptive_alpha is not None:
@@ -233,28 +230,6 @@ class PPO:
             is_action = is_action & rollout.stopped[:, None]
         targets = Targets(is_action, advantages, returns, values, old_logps, reference_logps, weights)
         return targets, metrics
-
-    def _shape_rewards(self, rollout: Rollout, reference_logps: Tensor | None) -> Tensor:
-        """Returns what the advantages are made of: scaled, clipped, penalised rewards, float32[B, L]."""
-        config = self.config
-        rewards = rollout.rewards * config.reward_scale
-        if config.reward_clip is not None:
-            rewards = rewards.clamp(-config.reward_clip, config.reward_clip)
-        if config.missing_end_penalty:
-            rows = (~rollout.stopped).nonzero()[:, 0]
-            positions = torch.arange(rewards.shape[1])
-            last = torch.where(rollout.is_action[rows], positions, -1).amax(dim=1)
-            rewards = rewards.index_put(
-                (rows, last), torch.tensor(-config.missing_end_penalty), accumulate=True
-            )
-        if config.kl_in == "reward" and reference_logps is not None and config.kl_coefficient > 0:
-            rewards = penalise_rewards(
-                rewards=rewards, logp_behaviour=rollout.logp_behaviour, logp_reference=reference_logps,
-                is_action=rollout.is_action, coefficient=self.kl.coefficient,
-            )  # fmt: skip
-        if config.whiten_rewards:
-            rewards = whiten(rewards, rollout.is_action, shift_mean=False)
-        return rewards
 
     def _compare_with_reference(self, rollout: Rollout) -> tuple[Tensor | None, dict[str, Any]]:
         """Returns the reference's log-probs where they are needed, and KL metrics of all or some rows."""
@@ -416,23 +391,6 @@ class PPO:
             return Loss(loss, stats)
 
         return loss_of_rows
-
-    def _rates(self, rollout: Rollout, valid: Rollout, timing: Mapping[str, float]) -> dict[str, float]:
-        config = self.config
-        num_tokens = int(valid.lengths.sum())
-        generation_s, update_s = max(timing["generation_s"], 1e-9), max(timing["update_s"], 1e-9)
-        rates = {
-            "generated_tokens_per_s": int(rollout.is_action.sum()) / generation_s,
-            "updated_tokens_per_s": config.epochs * num_tokens / update_s,
-        }
-        device, dtype = self.policy.device, self.policy.autocast or self.policy.model.dtype
-        peak = peak_flops(torch.cuda.get_device_name(device)) if device.type == "cuda" else None
-        if peak is not None and dtype == torch.bfloat16:
-            text_config = self.policy.model.config.get_text_config()
-            context = num_tokens / len(valid.lengths) / 2
-            flops = 3 * config.epochs * forward_flops(text_config, num_tokens, context)
-            rates["update_mfu"] = flops / update_s / peak
-        return rates
 
 
 def _first(given: float | None, default: float) -> float:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from lmgym_agents.flops import forward_flops, peak_flops
+from lmgym_agents.policy import Policy
 from lmgym_agents.rollout import Rollout
 
 
@@ -60,3 +63,22 @@ def merge_minibatches(stats: list[dict[str, float]]) -> dict[str, float]:
 def mean_of(x: Tensor, is_valid: Tensor) -> float:
     chosen = x[is_valid]
     return float(chosen.double().mean()) if chosen.numel() else math.nan
+
+
+def update_rates(
+    policy: Policy, rollout: Rollout, valid: Rollout, epochs: int, timing: Mapping[str, float]
+) -> dict[str, float]:
+    """Returns tokens per second of generation and update, and the update's MFU where the peak is known."""
+    num_tokens = int(valid.lengths.sum())
+    generation_s, update_s = max(timing["generation_s"], 1e-9), max(timing["update_s"], 1e-9)
+    rates = {
+        "generated_tokens_per_s": int(rollout.is_action.sum()) / generation_s,
+        "updated_tokens_per_s": epochs * num_tokens / update_s,
+    }
+    device, dtype = policy.device, policy.autocast or policy.model.dtype
+    peak = peak_flops(torch.cuda.get_device_name(device)) if device.type == "cuda" else None
+    if peak is not None and dtype == torch.bfloat16:
+        context = num_tokens / len(valid.lengths) / 2
+        flops = 3 * epochs * forward_flops(policy.model.config.get_text_config(), num_tokens, context)
+        rates["update_mfu"] = flops / update_s / peak
+    return rates
