@@ -364,3 +364,11 @@ def test_the_memory_of_failures_keeps_the_latest_and_comes_back_with_the_run():
     resumed = make_ppo(make_env(num_envs=16), replay_failed=0.5, max_replay=10, iterations=4)
     resumed.load_state_dict(saved)
     assert [update.metrics for update in resumed.iterations()] == [u.metrics for u in updates[2:]]
+
+
+def test_advantages_are_whitened_over_all_actions_of_the_rollout_and_nothing_else():
+    ppo = make_ppo(make_env(num_envs=16), gae_lambda=0.9)
+    targets, _ = ppo._make_targets(ppo._collect())
+    chosen = targets.advantages[targets.is_action].double()
+    assert abs(float(chosen.mean())) < 1e-6 and float(chosen.std(correction=0)) == pytest.approx(1, abs=1e-5)
+    assert not targets.advantages[~targets.is_action].any()
