@@ -2,7 +2,7 @@
 
     python examples/04_train_ppo.py
 
-Here a tiny model learns to repeat a word in some seconds; ``load_model`` takes any Hugging Face folder as well.
+Here a tiny model learns to repeat a word in some seconds; ``load_model`` takes any Hugging Face folder too.
 """
 
 import gymnasium as gym
@@ -16,16 +16,18 @@ from lmgym_agents.demonstrations import TaskDemonstrations
 from lmgym_agents.evaluation import evaluate
 from lmgym_agents.models import Policy, load_model
 
-env = gym.make_vec("lmgym/Echo-v0", num_envs=128, autoreset_mode="DISABLED")
-policy = Policy(load_model("tiny", tokenizer=env.tokenizer, context=env.context_length))
+env = gym.make_vec("lmgym/Echo-v0", num_envs=256, autoreset_mode="DISABLED")
+policy = Policy(load_model("nano", tokenizer=env.tokenizer, context=32))
 agent = LMAgent(policy, env.tokenizer)
 
 demonstrations = TaskDemonstrations(env.task, tokenizer=env.tokenizer)
-for update in SFT(policy, demonstrations, SFTConfig(iterations=25, batch_rows=64)).iterations():
+warm_up = SFTConfig(iterations=25, batch_rows=64, optimizer="muon", learning_rate=5e-3)
+for _ in SFT(policy, demonstrations, warm_up).iterations():
     pass
 print(f"after SFT: {evaluate(agent, env.task, split='train').success.mean:.0%}")
 
-for update in PPO(policy, env, PPOConfig(iterations=15, learning_rate=1e-3)).iterations():
-    print(f"PPO {update.step}: success {update.metrics['success']:.0%} while sampling")
+for update in PPO(policy, env, PPOConfig(iterations=40, optimizer="muon", learning_rate=2e-3)).iterations():
+    if update.step % 10 == 0:
+        print(f"PPO {update.step}: success {update.metrics['success']:.0%} while sampling")
 print(f"after PPO: {evaluate(agent, env.task, split='train').success.mean:.0%}")
-print(agent.respond(["abc>", "hg>"], max_new_tokens=5))
+print(agent.respond(["ab>", "hg>"], max_new_tokens=5))

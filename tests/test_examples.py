@@ -15,6 +15,8 @@ SAYS = {
     "01_play.py": "reward 1.0, terms {'correct': 1.0}",
     "02_write_a_task.py": "correct, reward 1.0",
     "03_custom_reward.py": "'even': 0.2",
+    "04_train_ppo.py": "after PPO: 9",
+    "05_plug_in_your_agent.py": "29+29= 48 wrong",
 }
 
 
