@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 import tyro
 
+from lmgym.envs.vector import TokenVectorEnv
 from lmgym.errors import InvalidValueError
 from lmgym.tokenization import TextTokenizer
 from lmgym_agents.agent import LMAgent
@@ -101,7 +104,7 @@ def train_ppo(config: TrainPPO) -> int:
     env = config.env.make_env(config.num_envs, tokenizer)
     policy = config.model.make_policy(tokenizer, context=env.context_length, seed=seed)
     engine = _make_engine(policy, tokenizer, config.num_envs)
-    with _open(config, "ppo", config.folder) as run, TrainingDisplay() as display:
+    with _open(config, "ppo", env, policy) as run, TrainingDisplay() as display:
         measure = _Measure(config.env, config.evaluation, policy, tokenizer, engine, display)
 
         def make_ppo() -> PPO:
@@ -137,7 +140,7 @@ def train_sft(config: TrainSFT) -> int:
     env = config.env.make_env(1, tokenizer)
     policy = config.model.make_policy(tokenizer, context=env.context_length, seed=seed)
     engine = _make_engine(policy, tokenizer, 1024)
-    with _open(config, "sft", config.folder) as run, TrainingDisplay() as display:
+    with _open(config, "sft", env, policy) as run, TrainingDisplay() as display:
         measure = _Measure(config.env, config.evaluation, policy, tokenizer, engine, display)
 
         def make_sft() -> SFT:
@@ -185,15 +188,34 @@ def _make_engine(policy: Policy, tokenizer: TextTokenizer, rows: int) -> Engine:
     return Engine(policy.model, max_rows=min(rows, 1024), pad_id=tokenizer.pad_id)
 
 
-def _open(config: TrainPPO | TrainSFT, kind: str, folder: FolderOptions) -> RunFolder:
+def _open(config: TrainPPO | TrainSFT, kind: str, env: TokenVectorEnv, policy: Policy) -> RunFolder:
+    """Returns the run's folder; its config.json also says what the names in it stand for.
+
+    A model folder or a tokenizer whose content has changed since is thus refused on resume.
+    """
+    folder = config.folder
     name = config.env.env.rpartition("/")[2].lower()
     seed = config.ppo.seed if isinstance(config, TrainPPO) else config.sft.seed
     path = folder.choose(f"{name}-{kind}-seed{seed}")
+    plain = dataclasses.asdict(config)
     # The folder's own place and the wish to resume say nothing about what is learned.
-    plain = dataclasses.asdict(dataclasses.replace(config, folder=dataclasses.replace(folder, resume=False)))
     plain["folder"].pop("out")
     plain["folder"].pop("resume")
+    plain["identity"] = {
+        "task": env.task.fingerprint,
+        "tokenizer": env.tokenizer.fingerprint,
+        "first_weights": _hash_weights(policy),
+    }
     return RunFolder(path, plain, resume=folder.resume)
+
+
+def _hash_weights(policy: Policy) -> str:
+    """Returns the SHA-256 of the weights as they are, names and dtypes included."""
+    total = hashlib.sha256()
+    for name, tensor in sorted(policy.state_dict().items()):
+        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()
 
 
 def _run(
