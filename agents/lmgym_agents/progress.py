@@ -1,6 +1,6 @@
 """What a person sees while something is trained: which stage, how far, how well, how fast, how long.
 
-On a terminal a line with a bar for each stage; elsewhere (a log file) a line of text every few seconds.
+On a terminal a bar for each stage and a line of numbers; elsewhere (a log file) a line every few seconds.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,6 +21,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 _SHOWN: Final = (
     ("success", "success {:.1%}"), ("validation_success", "validation {:.1%}"), ("loss", "loss {:.3f}"),
@@ -40,29 +42,32 @@ class TrainingDisplay:
         self.console = console or Console(highlight=False)
         self._bars = Progress(
             TextColumn("[bold]{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(),
-            TextColumn("{task.fields[status]}"), TimeElapsedColumn(), TextColumn("left"),
-            TimeRemainingColumn(),
-            console=self.console, disable=not self.console.is_terminal, refresh_per_second=4,
+            TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
         )  # fmt: skip
+        # The numbers have a line of their own: beside the bar they would push it off a narrow terminal.
+        self._status = Text(overflow="ellipsis", no_wrap=True)
+        self._live = Live(Group(self._bars, self._status), console=self.console, refresh_per_second=4)
         self._bar: TaskID | None = None
         self._name, self._total, self._done = "", 0, 0
         self._begun = self._last_line = 0.0
         self._kept: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
-        self._bars.start()
+        if self.console.is_terminal:
+            self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bars.stop()
+        self._status.truncate(0)
+        self._live.stop()
 
     def begin(self, name: str, total: int, done: int = 0) -> None:
         """Starts a stage of ``total`` updates, of which ``done`` were done by an earlier process."""
         self._name, self._total, self._done = name, total, done
         self._begun, self._last_line, self._kept = time.monotonic(), 0.0, {}
-        self._bar = self._bars.add_task(name, total=total, completed=done, status="")
+        self._bar = self._bars.add_task(name, total=total, completed=done)
 
     def advance(self, metrics: Mapping[str, Any], timing: Mapping[str, float]) -> None:
         """Shows one more update."""
@@ -73,7 +78,8 @@ class TrainingDisplay:
         parts += [form.format(timing[name]) for name, form in _RATES if name in timing]
         status = "  ".join(parts)
         if self._bar is not None:
-            self._bars.update(self._bar, completed=self._done, status=status)
+            self._bars.update(self._bar, completed=self._done)
+        self._status.plain = status
         now = time.monotonic()
         if not self.console.is_terminal and (
             now - self._last_line > _LINE_EVERY_S or self._done == self._total
