@@ -39,7 +39,7 @@ def make_config(config: Demo) -> TrainPPO:
     out = config.out or FolderOptions().choose("demo")
     return TrainPPO(
         env=EnvOptions(env="lmgym/Math-v0", level=2),
-        # So small a model gains nothing from a second thread, and loses much where the cores are shared.
+        # A second thread made so small a model many times slower where the cores were shared.
         model=ModelOptions(model="nano", device="cpu", threads=1),
         folder=FolderOptions(out=out, resume=config.resume),
         evaluation=EvaluationOptions(eval_splits=("test", "ood_digits")),

@@ -23,9 +23,8 @@ Schedule = Literal["constant", "linear", "cosine"]
 class PolicyOptimizer:
     """AdamW over everything, or Muon over the weight matrices inside the layers and AdamW over the rest.
 
-    Muon orthogonalises the momentum of a matrix, so all directions of a weight move alike. On small tasks it
-    reached the same accuracy with about a third of the samples (benchmarks/LOG.md). Its steps are scaled to
-    the size of AdamW's, so that both take the same learning rates.
+    Muon orthogonalises the momentum of a matrix, so all directions of a weight move alike. Its steps are
+    scaled to the size of AdamW's, so that both take the same learning rates.
 
     Source: Jordan et al. 2024; the scale: Liu et al. 2025, "Muon is scalable for LLM training", eq. 4.
     """

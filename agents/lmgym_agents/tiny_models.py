@@ -28,7 +28,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "layers": 2,
         "heads": 4,
         # Short rows of single characters: near positions told apart finely, and larger weights at the start,
-        # let so small a model find the rule of carrying in a third of the updates.
+        # suit so small a model. Chosen in trials on two-digit addition.
         "config": {
             "initializer_range": 0.1,
             "tie_word_embeddings": False,

@@ -42,7 +42,7 @@ class PPOConfig:
     """padded tokens in one forward and backward pass; halved when memory runs out. Changes no gradient"""
 
     optimizer: Kind = "adamw"
-    """"muon" moves the matrices inside the layers by orthogonalised momentum: fewer samples, same rates"""
+    """"muon" moves the matrices inside the layers by orthogonalised momentum; takes the same rates"""
     learning_rate: float = 3e-4
     """of the policy, after warm-up"""
     value_learning_rate: float | None = None

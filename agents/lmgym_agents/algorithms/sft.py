@@ -45,7 +45,7 @@ class SFTConfig:
     max_tokens_per_micro_batch: int = 32768
     """padded tokens in one forward and backward pass; halved when memory runs out. Changes no gradient"""
     optimizer: Kind = "adamw"
-    """"muon" moves the matrices inside the layers by orthogonalised momentum: fewer samples, same rates"""
+    """"muon" moves the matrices inside the layers by orthogonalised momentum; takes the same rates"""
     learning_rate: float = 1e-3
     """after warm-up"""
     schedule: Schedule = "constant"
