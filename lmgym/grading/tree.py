@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 Head = Literal[
     # numbers
-    "number",  # value: int or Fraction (never integral). An integer, decimal, scientific or repeating literal.
+    "number",  # value: int or Fraction (never integral): an integer, decimal, scientific, repeating literal
     "mixed",  # args: (whole, fraction), both not negative: 2\frac{1}{3}; a sign stands outside as negate
     "based",  # value: (digits, base): 110_2
     "percent",  # args: (x,)
@@ -60,7 +60,7 @@ FUNCTIONS = frozenset(
         "gcd", "lcm", "min", "max", "binomial", "mod", "sign", "re", "im", "conjugate", "arg",
     )
 )  # fmt: skip
-"""Every function that an answer may use. ``log`` has two arguments; ``log x`` is read with base 10 by default."""
+"""Every function that an answer may use. ``log`` always has two arguments here, argument and base."""
 
 RELATIONS = frozenset(("=", "!=", "<", "<=", ">", ">=", "in"))
 """Every operator of a relation."""
