@@ -46,9 +46,8 @@ class Rules:
 
     def __post_init__(self) -> None:
         for name, allowed in _CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise InvalidValueError(
-                    f"Rules.{name} must be one of {', '.join(map(repr, allowed))}, got {getattr(self, name)!r}."
-                )
+            given = getattr(self, name)
+            if given not in allowed:
+                raise InvalidValueError(f"Rules.{name} must be one of {', '.join(allowed)}, got {given!r}.")
         if self.decimals is not None and not 0 <= self.decimals <= 100:
             raise InvalidValueError(f"Rules.decimals must be None or in [0, 100], got {self.decimals!r}.")
