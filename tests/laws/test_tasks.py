@@ -194,6 +194,8 @@ def test_optimal_values_follow_the_demonstration(task: Task) -> None:
     rng = np.random.default_rng(0)
     for problem in task.problems("train", range(15)):
         turns: tuple[Turn, ...] = ()
+        if task.optimal_value(problem, turns, "") is None:
+            continue  # a task may not know it, but then for no part of the problem
         state = task.start(problem)
         for text in task.demonstrations(problem, rng):
             for stop in range(len(text) + 1):
@@ -275,7 +277,7 @@ def test_any_text_gets_a_verdict(place: int, index: int, text: str, complete: bo
     value = task.optimal_value(problem, (), text)
     assert value is None or 0 <= value <= 1
     if verdict.status == "correct" and task.max_turns == 1:
-        assert value == 1.0  # what is right can be completed to something right
+        assert value in (1.0, None)  # what is right can be completed to something right
 
 
 def digest() -> str:
