@@ -1,4 +1,4 @@
-"""The records that pass from stage to stage: problem, turn, verdict, transcript, scores.
+"""The records that pass from stage to stage: problem, turn, verdicts, transcript, scores.
 
 All are immutable values. The small ones are named tuples and not frozen dataclasses because a vector
 environment makes hundreds of thousands a second, and a named tuple costs a third of the time to make.
@@ -52,6 +52,19 @@ class Verdict(NamedTuple):
     """The final answer as extracted from the response, if one was found."""
     score: float = 0.0
     """Partial credit in [0, 1]; 1.0 if and only if correct."""
+
+
+StepStatus = Literal["right", "wrong", "unparsed", "no_progress", "undecided"]
+
+
+class StepVerdict(NamedTuple):
+    """What a checker of steps says of one line of a response."""
+
+    status: StepStatus
+    """"right": it follows from what stands before it and leads on; "no_progress": it does not lead on (blank,
+    repeated, beside the point); "undecided": it could be neither confirmed nor refuted."""
+    reason: str = ""
+    """One word: "" when right, else e.g. "wrong", "limit", "blank", "repeated", "detour", "done"."""
 
 
 class Transcript(NamedTuple):

@@ -9,8 +9,9 @@ from typing import Literal, NamedTuple, Self, final
 import numpy as np
 
 from lmgym.errors import EmptyProblemSetError, InvalidValueError
+from lmgym.grading.derivation import cut_lines
 from lmgym.grading.exact import WHITESPACE, Number, can_complete, digit_credit, number_text, parse_number
-from lmgym.records import Problem, Transcript, Turn, Verdict
+from lmgym.records import Problem, StepVerdict, Transcript, Turn, Verdict
 from lmgym.tasks.arithmetic_draw import Entry, draw_entry, has_table, make_table
 from lmgym.tasks.arithmetic_knobs import LEVELS, Knobs, make_knobs
 from lmgym.tasks.arithmetic_size import max_answer_chars, max_expression_chars, max_worked_chars
@@ -19,6 +20,7 @@ from lmgym.tasks.expressions import PLAIN_SIGNS, SPACED_SIGNS, WORD_SIGNS, Chain
 from lmgym.tasks.options import check_choice, check_fraction
 from lmgym.tasks.stream import Draft, ProblemStream, Words, draw_until_split
 from lmgym.tasks.worked import near_miss, worked_lines
+from lmgym.tasks.worked_steps import check_worked
 
 Style = Literal["answer", "worked"]
 PromptStyle = Literal["plain", "question", "words", "instruct"]
@@ -244,6 +246,16 @@ class Math(SingleTurnTask):
         if value == truth:
             return Verdict("correct", "", answer, 1.0)
         return Verdict("wrong", "wrong", answer, digit_credit(value, truth))
+
+    def verify_steps(self, transcript: Transcript) -> tuple[StepVerdict, ...] | None:
+        """Returns the verdicts on the lines of worked answers (``answer_on="last_line"``), else None.
+
+        See ``lmgym.tasks.worked_steps`` for the two ways of working that are understood.
+        """
+        if self._answer_on != "last_line":
+            return None
+        answer, value, expression = transcript.problem.reference
+        return check_worked(expression, answer, value, cut_lines(transcript.response))
 
     def demonstrations(self, problem: Problem, rng: np.random.Generator) -> tuple[str, ...]:
         reference: MathReference = problem.reference

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self, final
 import numpy as np
 
 from lmgym.errors import InvalidValueError, UnknownNameError
-from lmgym.records import Problem, Transcript, Turn, Verdict
+from lmgym.records import Problem, StepVerdict, Transcript, Turn, Verdict
 
 HASHED_SPLITS = ("train", "validation", "test")
 
@@ -124,6 +124,17 @@ class Task(ABC):
     def verify_batch(self, transcripts: Sequence[Transcript]) -> list[Verdict]:
         """Returns ``verify`` of each transcript; subclasses may be faster, never different."""
         return [self.verify(transcript) for transcript in transcripts]
+
+    def verify_steps(self, transcript: Transcript) -> tuple[StepVerdict, ...] | None:
+        """Returns the verdict on every line of the agent's turns so far; None: this task can't check steps.
+
+        A step is a line: each turn is cut after every newline, an empty rest is no step, a blank line is one
+        (``lmgym.grading.derivation.cut_lines``). Never raises on any text, bounded time. The verdict on a
+        line does not depend on what stands after it, nor on the task's level: a curriculum's problems of all
+        levels are checked by one of its tasks. A task that can check steps in its configuration returns
+        () for a transcript without turns. Subclasses may define it once.
+        """
+        return None
 
     @abstractmethod
     def demonstrations(self, problem: Problem, rng: np.random.Generator) -> tuple[str, ...]:
