@@ -21,7 +21,7 @@ LAYERS = {
         ("lmgym.rewards",),
         ("lmgym.envs",),
         ("lmgym.checker", "lmgym.bench", "lmgym.play"),
-        ("lmgym.cli",),
+        ("lmgym.cli", "lmgym.__main__"),
     ),
     "lmgym_agents": (
         ("lmgym_agents.errors",),
