@@ -37,6 +37,7 @@ TABLE: tuple[Entry, ...] = (
     Entry("lmgym/Guess-v0", _PROBES + "Guess", "Probe of several turns: find a number by asking."),
     Entry("lmgym/Shortcut-v0", _PROBES + "Shortcut", "Probe: a tempting answer is paid a little.",
           {"reward": "partial"}),
+    Entry("lmgym/Maze-v0", "lmgym.tasks.maze:Maze", "Several turns: find the way through a maze."),
 )
 # fmt: on
 

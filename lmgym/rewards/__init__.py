@@ -4,6 +4,7 @@ from lmgym.rewards.base import Pay, Reward
 from lmgym.rewards.compose import TimeLimited, WeightedSum, paid
 from lmgym.rewards.functions import FunctionReward, make_reward, per_transcript
 from lmgym.rewards.scoring import score
+from lmgym.rewards.step_cost import StepCost
 from lmgym.rewards.terms import Correct, Format, Length, PartialCredit
 from lmgym.rewards.trl import from_trl, to_trl, trl_dataset_rows
 
@@ -15,6 +16,7 @@ __all__ = [
     "PartialCredit",
     "Pay",
     "Reward",
+    "StepCost",
     "TimeLimited",
     "WeightedSum",
     "from_trl",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -18,12 +19,15 @@ from lmgym.records import Scores, Transcript
 from lmgym.rewards.base import Pay, Reward
 from lmgym.rewards.compose import Term, TimeLimited, WeightedSum, check_pay, paid
 from lmgym.rewards.scoring import NOT_APPLICABLE
+from lmgym.rewards.step_cost import StepCost
 from lmgym.rewards.terms import Correct, Format, Length, PartialCredit
 
 NAMED: dict[str, Callable[[], Reward]] = {
     "correct": Correct,
     "format": Format,
     "length": Length,
+    "lmrl_maze": StepCost,
+    "lmrl_wordle": partial(StepCost, illegal=-1.0, failure=0.0),
     "partial": PartialCredit,
 }
 """Rewards that have a name: ``gym.make("lmgym/Math-v0", reward="partial")``."""
@@ -108,7 +112,7 @@ def make_reward(
 
     Args:
         spec: one of
-            a name: "correct", "format", "length", "partial";
+            a name: "correct", "format", "length", "lmrl_maze", "lmrl_wordle", "partial";
             a ``Reward``, returned as it is;
             a function whose parameters are called ``prompts``, ``completions`` or ``completion_ids``: TRL's
             style, see ``lmgym.rewards.trl.from_trl``;

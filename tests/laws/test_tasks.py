@@ -18,6 +18,7 @@ from lmgym.errors import InvalidValueError, UnknownNameError
 from lmgym.records import Problem, Transcript, Turn
 from lmgym.tasks.arithmetic import Math
 from lmgym.tasks.base import HASHED_SPLITS, Task, split_of
+from lmgym.tasks.maze import Maze
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
 
 CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
@@ -39,6 +40,9 @@ CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     (Delayed, {"num_turns": 1}),
     (Guess, {}),
     (Guess, {"high": 100}),
+    *((Maze, {"level": level}) for level in (1, 2, 5)),
+    (Maze, {"level": 2, "observation": "partial", "wording": "words"}),
+    (Maze, {"level": 3, "wording": "words", "loops": 1.0, "max_steps": 30}),
 ]
 NAMES = [f"{make.__name__}({','.join(f'{k}={v}' for k, v in options.items())})" for make, options in CONFIGS]
 TASKS = [make(**options) for make, options in CONFIGS]  # type: ignore[call-arg]

@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lmgym.records import Turn
 from lmgym.tasks.arithmetic import Math
 from lmgym.tasks.arithmetic_knobs import LEVELS, make_knobs
+from lmgym.tasks.maze import LEVELS as MAZE_LEVELS
+from lmgym.tasks.maze import Maze
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
 
 PAGES = Path(__file__).parents[3] / "docs" / "environments"
@@ -68,3 +71,18 @@ def test_the_episodes_of_probes_are_true() -> None:
     page = (PAGES / "guess.md").read_text()
     assert [line.split()[1] for line in page.splitlines() if line.startswith("agent ")] == list(guesses)
     assert f"{100 * Guess().random_return:.1f} %" in page
+
+
+def test_the_page_of_mazes_is_true() -> None:
+    page = (PAGES / "maze.md").read_text()
+    for level, (height, width, max_steps) in MAZE_LEVELS.items():
+        way = Maze(level=level).problem("train", 3).reference.value
+        assert f"| {level} | {height} × {width} | {max_steps} | {way} |" in page
+    task = Maze(level=2)
+    problem = task.problem("train", 4)
+    state, lines = task.start(problem), ["prompt  " + problem.prompt.replace("\n", "\n        ")]
+    for text in task.demonstrations(problem, np.random.default_rng(0)):
+        state, reply, _ = task.respond(state, Turn("agent", text))
+        lines += [f"agent   {text}", *([] if reply is None else [f"reply   {reply[1:]}"])]
+    assert "\n".join(lines) in page
+    assert f"\n{Maze(layout='umaze', wording='words').problem('train', 1).prompt}" in page
