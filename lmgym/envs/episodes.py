@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from lmgym.envs.infos import Column, Columns
 from lmgym.records import Problem, Transcript, Turn, Verdict
-from lmgym.rewards import Reward, score
+from lmgym.rewards import Normalized, Reward, StepCorrect, score
+from lmgym.rewards.compose import walk
 from lmgym.tasks.base import SingleTurnTask, Task
 
 # Records by the thousand are made straight from tuples: a named tuple's own constructor costs three times as
@@ -58,6 +59,8 @@ class TurnEnds:
     """Verdicts of the ended rows, in their order."""
     terms: dict[str, NDArray[np.float64]]
     """Terms of the episode's rewards, summed over all payments, each float64[number of ended rows]."""
+    first_wrong: NDArray[np.int64] | None = None
+    """First wrong step of the ended rows, -1 if there is none; None unless the reward is about steps."""
 
     @property
     def ended(self) -> NDArray[np.bool_]:
@@ -81,6 +84,8 @@ class Episodes:
         """int64[B], which of ``_tasks`` each row was begun under; a curriculum's levels are several."""
         self._has_failed = np.zeros(num_rows, np.bool_)
         self._paid: dict[str, NDArray[np.float64]] = {}
+        self._steps = next((part for part in walk(reward) if isinstance(part, StepCorrect)), None)
+        self._normalized = [part for part in walk(reward) if isinstance(part, Normalized)]
 
     def begin(self, rows: NDArray[np.int64], task: Task, problems: Sequence[Problem]) -> None:
         """Starts ``problems`` in ``rows``."""
@@ -226,6 +231,10 @@ class Episodes:
             ends.terms = terms
         else:
             ends.terms = {name: paid[ends.rows[ended]] for name, paid in self._paid.items()}
+        if self._steps is not None:
+            problems = map(self.problems.__getitem__, ends.rows[ended].tolist())
+            finished = zip(problems, [said[position] for position in ended.tolist()], strict=True)
+            ends.first_wrong = self._steps.first_wrong_steps([Transcript(p, t) for p, t in finished if p])
 
     def _score(
         self,
@@ -265,12 +274,18 @@ class Episodes:
         self.problems[row], self.states[row], self.turns[row] = problem, state, tuple(turns)
 
     def get_payments(self) -> dict[str, Any]:
-        """Returns what the running episodes were paid so far, as numpy arrays."""
-        return {"has_failed": self._has_failed.copy(), "paid": {n: p.copy() for n, p in self._paid.items()}}
+        """Returns what the running episodes were paid so far, and what rewards remember."""
+        return {
+            "has_failed": self._has_failed.copy(),
+            "paid": {name: paid.copy() for name, paid in self._paid.items()},
+            "rewards": [reward.get_state() for reward in self._normalized],
+        }
 
     def set_payments(self, payments: dict[str, Any]) -> None:
         self._has_failed = np.array(payments["has_failed"], np.bool_)
         self._paid = {str(name): np.array(paid, np.float64) for name, paid in payments["paid"].items()}
+        for reward, state in zip(self._normalized, payments.get("rewards", ()), strict=False):
+            reward.set_state(state)
 
     def clone(self) -> Self:
         """Returns a copy that goes on independently; problems, states and turns, immutable, are shared."""
@@ -322,6 +337,7 @@ def end_columns(ends: TurnEnds, ended: NDArray[np.int64], num_tokens: Any, num_a
     failed = ends.failed[ended]
     # A row without a reward has no terms either, else an average over rows would count it as 0.
     terms = {name: Column(rows[~failed], term[~failed]) for name, term in ends.terms.items()}
+    steps = {} if ends.first_wrong is None else {"first_wrong_step": Column(rows, ends.first_wrong)}
     return turn_columns(ends, ended) | {
         "success": Column(rows, np.array([status == "correct" for status in statuses], np.bool_)),
         "status": Column(rows, list(statuses)),
@@ -331,4 +347,5 @@ def end_columns(ends: TurnEnds, ended: NDArray[np.int64], num_tokens: Any, num_a
         "reward_failed": Column(rows, failed),
         "num_tokens": Column(rows, num_tokens[rows].astype(np.int64)),
         "num_actions": Column(rows, num_actions[rows].astype(np.int64)),
+        **steps,
     }

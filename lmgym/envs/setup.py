@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lmgym.envs.curriculum import Curriculum
 from lmgym.errors import InvalidValueError, PromptTooLongError, UnknownNameError
 from lmgym.records import Problem
-from lmgym.rewards import Pay, Reward, make_reward
+from lmgym.rewards import Pay, Reward, bind, make_reward
 from lmgym.tasks.base import Task, check_split
 from lmgym.tokenization import TextTokenizer, make_tokenizer
 
@@ -90,7 +90,7 @@ def make_setup(
     return Setup(
         task=task,
         split=split,
-        reward=make_reward(reward, pay=pay, tokenizer=made),
+        reward=bind(make_reward(reward, pay=pay, tokenizer=made), task),
         tokenizer=made,
         curriculum=rule,
         max_new_tokens=new_tokens,

@@ -1,24 +1,36 @@
 """Rewards: batched functions from transcripts to numbers with named terms, and arithmetic on them."""
 
 from lmgym.rewards.base import Pay, Reward
-from lmgym.rewards.compose import TimeLimited, WeightedSum, paid
+from lmgym.rewards.compose import TimeLimited, WeightedSum, bind, paid
 from lmgym.rewards.functions import FunctionReward, make_reward, per_transcript
 from lmgym.rewards.scoring import score
 from lmgym.rewards.step_cost import StepCost
+from lmgym.rewards.steps import StepCorrect
 from lmgym.rewards.terms import Correct, Format, Length, PartialCredit
+from lmgym.rewards.timing import Retimed, at_end, at_step, at_turn
 from lmgym.rewards.trl import from_trl, to_trl, trl_dataset_rows
+from lmgym.rewards.wrappers import Clipped, Normalized, Shaped
 
 __all__ = [
+    "Clipped",
     "Correct",
     "Format",
     "FunctionReward",
     "Length",
+    "Normalized",
     "PartialCredit",
     "Pay",
+    "Retimed",
     "Reward",
+    "Shaped",
+    "StepCorrect",
     "StepCost",
     "TimeLimited",
     "WeightedSum",
+    "at_end",
+    "at_step",
+    "at_turn",
+    "bind",
     "from_trl",
     "make_reward",
     "paid",

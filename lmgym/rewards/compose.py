@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -18,6 +18,7 @@ from lmgym.errors import InvalidValueError
 from lmgym.records import Scores, Transcript
 from lmgym.rewards.base import Pay, Reward
 from lmgym.rewards.scoring import NOT_APPLICABLE, score
+from lmgym.tasks.base import Task
 
 PAYS: tuple[Pay, ...] = ("episode", "turn", "step")
 
@@ -43,6 +44,15 @@ class Term(ABC):
     @abstractmethod
     def paid(self, pay: Pay) -> Term:
         """Returns this reward paid at the end of every episode, turn or step."""
+
+    @property
+    def inner(self) -> tuple[Reward, ...]:
+        """The rewards that this one is made of."""
+        return ()
+
+    def bound_to(self, task: Task) -> Term:
+        """Returns this reward for transcripts of ``task``; see ``bind``."""
+        return self
 
     def __mul__(self, weight: float) -> WeightedSum:
         return WeightedSum(((weight, self),))
@@ -107,8 +117,15 @@ class WeightedSum(Term):
         object.__setattr__(self, "parts", tuple(parts))
         object.__setattr__(self, "pay", pays.pop())
 
+    @property
+    def inner(self) -> tuple[Reward, ...]:
+        return tuple(reward for _, reward in self.parts)
+
     def paid(self, pay: Pay) -> WeightedSum:
         return WeightedSum(tuple((weight, paid(reward, pay)) for weight, reward in self.parts))
+
+    def bound_to(self, task: Task) -> WeightedSum:
+        return WeightedSum(tuple((weight, bind(reward, task)) for weight, reward in self.parts))
 
     def __call__(self, transcripts: Sequence[Transcript]) -> Scores:
         num_rows = len(transcripts)
@@ -127,7 +144,7 @@ class WeightedSum(Term):
             applies |= ~scores.failed
             with np.errstate(over="ignore", invalid="ignore"):  # an overflow is reported as such by `score`
                 for name, term in scores.terms.items():
-                    terms[_unique(name, terms)] = weight * term
+                    terms[unique_name(name, terms)] = weight * term
         for row in np.flatnonzero(~applies & ~failed):
             failed[row], reasons[row] = True, NOT_APPLICABLE
         values = np.zeros(num_rows)
@@ -151,8 +168,15 @@ class TimeLimited(Term):
             raise InvalidValueError(f"TimeLimited.timeout_s must be positive, got {self.timeout_s!r}.")
         object.__setattr__(self, "pay", self.reward.pay)
 
+    @property
+    def inner(self) -> tuple[Reward, ...]:
+        return (self.reward,)
+
     def paid(self, pay: Pay) -> TimeLimited:
         return replace(self, reward=paid(self.reward, pay))
+
+    def bound_to(self, task: Task) -> TimeLimited:
+        return replace(self, reward=bind(self.reward, task))
 
     def __call__(self, transcripts: Sequence[Transcript]) -> Scores:
         return score(self.reward, transcripts, self.timeout_s)
@@ -173,6 +197,22 @@ class Paid(Term):
 
     def __call__(self, transcripts: Sequence[Transcript]) -> Scores:
         return self.reward(transcripts)
+
+
+def bind(reward: Reward, task: Task) -> Reward:
+    """Returns ``reward`` for transcripts of ``task``: those parts of it that ask a task are given it.
+
+    Environments and ``to_trl`` do this. A reward that asks a task has a method ``bound_to(task)``.
+    """
+    bound_to = getattr(reward, "bound_to", None)
+    return reward if bound_to is None else bound_to(task)
+
+
+def walk(reward: Reward) -> Iterator[Reward]:
+    """Yields ``reward`` and all rewards that it is made of, always in the same order."""
+    yield reward
+    for part in getattr(reward, "inner", ()):
+        yield from walk(part)
 
 
 def paid(reward: Reward, pay: Pay) -> Reward:
@@ -198,7 +238,8 @@ def _scaled(parts: Parts, factor: float) -> Parts:
     return tuple((factor * weight, reward) for weight, reward in parts)
 
 
-def _unique(name: str, taken: dict[str, np.ndarray]) -> str:
+def unique_name(name: str, taken: Container[str]) -> str:
+    """Returns ``name``, with a number where it is taken already."""
     if name not in taken:
         return name
     number = 2

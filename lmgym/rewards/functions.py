@@ -20,6 +20,7 @@ from lmgym.rewards.base import Pay, Reward
 from lmgym.rewards.compose import Term, TimeLimited, WeightedSum, check_pay, paid
 from lmgym.rewards.scoring import NOT_APPLICABLE
 from lmgym.rewards.step_cost import StepCost
+from lmgym.rewards.steps import StepCorrect
 from lmgym.rewards.terms import Correct, Format, Length, PartialCredit
 
 NAMED: dict[str, Callable[[], Reward]] = {
@@ -29,6 +30,7 @@ NAMED: dict[str, Callable[[], Reward]] = {
     "lmrl_maze": StepCost,
     "lmrl_wordle": partial(StepCost, illegal=-1.0, failure=0.0),
     "partial": PartialCredit,
+    "steps": StepCorrect,
 }
 """Rewards that have a name: ``gym.make("lmgym/Math-v0", reward="partial")``."""
 

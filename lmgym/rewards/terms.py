@@ -18,6 +18,7 @@ from lmgym.errors import InvalidValueError, RewardError
 from lmgym.records import Scores, Transcript, Turn, Verdict
 from lmgym.rewards.base import Pay
 from lmgym.rewards.compose import Term, check_pay
+from lmgym.rewards.payments import cut_last_step
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Correct(BuiltIn):
         return "correct"
 
     def _value(self, transcript: Transcript) -> float:
-        return 1.0 if _verdict(transcript, self.name).status == "correct" else self.wrong
+        return 1.0 if verdict_of(transcript, self.name).status == "correct" else self.wrong
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class PartialCredit(BuiltIn):
         return "partial"
 
     def _value(self, transcript: Transcript) -> float:
-        return _verdict(transcript, self.name).score
+        return verdict_of(transcript, self.name).score
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,8 @@ class Length(BuiltIn):
         return len(text.split()) if self.unit == "words" else len(_lines(text))
 
 
-def _verdict(transcript: Transcript, name: str) -> Verdict:
+def verdict_of(transcript: Transcript, name: str) -> Verdict:
+    """Returns the verdict; a RewardError that names the reward ``name`` if there is none."""
     if transcript.verdict is None:
         raise RewardError(
             f"reward {name!r} needs the verdict of problem {transcript.problem.index} of "
@@ -166,6 +168,5 @@ def _pieces(transcript: Transcript, pay: Pay) -> list[Turn]:
     last = turns[-1]
     if pay == "turn":
         return [last]
-    lines = _lines(last.text)
-    step = lines[-1] if lines else ""
+    _, step = cut_last_step(last)
     return [last._replace(text=step, is_complete=last.is_complete or step.endswith("\n"))]

@@ -15,6 +15,7 @@ from typing import Any
 from lmgym.errors import InvalidValueError
 from lmgym.records import Problem, Transcript, Turn
 from lmgym.rewards.base import Pay, Reward
+from lmgym.rewards.compose import bind
 from lmgym.rewards.functions import FunctionReward, Numbers, function_name
 from lmgym.rewards.scoring import reward_name, score
 from lmgym.tasks.base import Task, check_split
@@ -107,6 +108,7 @@ def to_trl(reward: Reward, task: Task, *, end_ids: Sequence[int] = ()) -> Callab
             f"{type(task).__name__} has up to {task.max_turns} turns, but a completion of TRL is one; train "
             "on it with lmgym's own agents."
         )
+    reward = bind(reward, task)
     ends = frozenset(int(i) for i in end_ids)
 
     def reward_func(

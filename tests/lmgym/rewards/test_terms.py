@@ -91,8 +91,8 @@ def test_lengths_of_steps_add_up_to_the_turn_and_those_of_turns_to_the_episode(u
         turn = score(Length(unit=unit, pay="turn"), [transcript(*turns[:number])]).values[0]
         text = turns[number - 1]
         ends = [i + 1 for i, char in enumerate(text) if char == "\n"]
-        ends += [len(text)] if not text.endswith("\n") else []
-        prefixes = [transcript(*turns[: number - 1], text[:end]) for end in ends]
+        prefixes = [transcript(*turns[: number - 1], text[:end], is_complete=False) for end in ends]
+        prefixes.append(transcript(*turns[:number]))  # the end of the turn: what follows the last newline
         assert score(Length(unit=unit, pay="step"), prefixes).values.sum() == turn
         by_turn += turn
     assert by_turn == episode
