@@ -38,6 +38,7 @@ TABLE: tuple[Entry, ...] = (
     Entry("lmgym/Shortcut-v0", _PROBES + "Shortcut", "Probe: a tempting answer is paid a little.",
           {"reward": "partial"}),
     Entry("lmgym/Maze-v0", "lmgym.tasks.maze:Maze", "Several turns: find the way through a maze."),
+    Entry("lmgym/Wordle-v0", "lmgym.tasks.wordle:Wordle", "Several turns: find a word by guessing."),
 )
 # fmt: on
 

@@ -20,6 +20,7 @@ from lmgym.tasks.arithmetic import Math
 from lmgym.tasks.base import HASHED_SPLITS, Task, split_of
 from lmgym.tasks.maze import Maze
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
+from lmgym.tasks.wordle import Wordle
 
 CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     *((Math, {"level": level}) for level in range(1, 11)),
@@ -43,6 +44,8 @@ CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     *((Maze, {"level": level}) for level in (1, 2, 5)),
     (Maze, {"level": 2, "observation": "partial", "wording": "words"}),
     (Maze, {"level": 3, "wording": "words", "loops": 1.0, "max_steps": 30}),
+    *((Wordle, {"level": level}) for level in (1, 4, 8)),
+    (Wordle, {"level": 7, "wording": "words", "double_letters": "each"}),
 ]
 NAMES = [f"{make.__name__}({','.join(f'{k}={v}' for k, v in options.items())})" for make, options in CONFIGS]
 TASKS = [make(**options) for make, options in CONFIGS]  # type: ignore[call-arg]

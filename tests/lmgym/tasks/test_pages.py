@@ -10,9 +10,12 @@ import pytest
 from lmgym.records import Turn
 from lmgym.tasks.arithmetic import Math
 from lmgym.tasks.arithmetic_knobs import LEVELS, make_knobs
+from lmgym.tasks.base import HASHED_SPLITS, split_of
 from lmgym.tasks.maze import LEVELS as MAZE_LEVELS
 from lmgym.tasks.maze import Maze
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
+from lmgym.tasks.wordle import LEVELS as WORDLE_LEVELS
+from lmgym.tasks.wordle import Wordle
 
 PAGES = Path(__file__).parents[3] / "docs" / "environments"
 
@@ -86,3 +89,23 @@ def test_the_page_of_mazes_is_true() -> None:
         lines += [f"agent   {text}", *([] if reply is None else [f"reply   {reply[1:]}"])]
     assert "\n".join(lines) in page
     assert f"\n{Maze(layout='umaze', wording='words').problem('train', 1).prompt}" in page
+
+
+def test_the_page_of_wordle_is_true() -> None:
+    page = (PAGES / "wordle.md").read_text()
+    rng = np.random.default_rng(0)
+    for level, (letters, count) in WORDLE_LEVELS.items():
+        task = Wordle(level=level)
+        owners = [split_of(word) for word in task.words]
+        sizes = ", ".join(str(owners.count(split)) for split in HASHED_SPLITS)
+        problem = task.problem("train", 0)
+        lengths = [len(task.demonstrations(problem._replace(reference=word), rng)) for word in task.words]
+        assert f"| {level} | {letters} | {count} | {sizes} | {np.mean(lengths):.2f} |" in page
+        assert max(lengths) <= 6
+    task = Wordle(level=7)
+    problem = task.problem("train", 2)
+    state, lines = task.start(problem), [f"prompt  {problem.prompt}"]
+    for text in task.demonstrations(problem, rng):
+        state, reply, _ = task.respond(state, Turn("agent", text))
+        lines += [f"agent   {text}", *([] if reply is None else [f"reply   {reply[1:]}"])]
+    assert "\n".join(lines) in page
