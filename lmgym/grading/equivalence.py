@@ -1,0 +1,134 @@
+"""Whether a given answer is the gold answer: fast without sympy where possible, slowly with it otherwise.
+
+What counts as equal is written down, with examples that are tested, in docs/equivalence.md. ``equal`` is
+symmetric; ``compare`` adds what is asked of the given side alone: that it is solved, its form, its units.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lmgym.grading.budgets import Budgets, Refusal
+from lmgym.grading.forms import has_form, is_solved
+from lmgym.grading.rules import Rules
+from lmgym.grading.scalars import Context, Decide, UndecidedError
+from lmgym.grading.structures import equal as equal_answers
+from lmgym.grading.structures import spread
+from lmgym.grading.tree import Node
+from lmgym.grading.values import UndefinedError
+
+
+class Comparison(NamedTuple):
+    """The outcome of one comparison."""
+
+    is_equal: bool
+    reason: str = ""
+    """"" if equal, else "wrong", "unsolved", "form", "unit" or "limit"."""
+
+
+_RIGHT = Comparison(True)
+_WRONG = Comparison(False, "wrong")
+_DEFAULT_RULES = Rules()
+_DEFAULT_BUDGETS = Budgets()
+
+
+def compare(
+    gold: Node, given: Node, rules: Rules = _DEFAULT_RULES, budgets: Budgets = _DEFAULT_BUDGETS
+) -> Comparison | None:
+    """Returns whether ``given`` is the gold answer, None if only ``compare_slowly`` can tell.
+
+    Takes milliseconds at most and never raises for any pair of trees.
+
+    Args:
+        gold: the right answer; one without a value (0/0) equals nothing, not even itself.
+        given: the answer to be judged.
+        rules: what counts as the same.
+        budgets: what is larger is "limit", and not tried.
+    """
+    if gold.head == given.head == "number" and rules.decimals is None:  # nearly all answers
+        return _RIGHT if gold.value == given.value else _WRONG
+    return judge(gold, given, rules, budgets, None)
+
+
+def judge(
+    gold: Node, given: Node, rules: Rules, budgets: Budgets, decide: Decide | None
+) -> Comparison | None:
+    """Returns what ``compare`` does, asking ``decide`` about expressions that are otherwise undecided."""
+    try:
+        check_shape(gold, budgets)
+        check_shape(given, budgets)
+        context = Context(rules, budgets, decide)
+        outcome = equal_answers(spread(gold), spread(given), context)
+        if outcome is None:
+            return None
+        if not outcome:
+            return Comparison(False, "unit") if context.has_other_unit else _WRONG
+        return _check_given(gold, given, rules)
+    except UndecidedError:
+        return None
+    except UndefinedError:
+        return _WRONG
+    except Refusal as refusal:
+        return Comparison(False, "limit") if refusal.reason == "limit" else _WRONG
+
+
+def equal(
+    left: Node,
+    right: Node,
+    rules: Rules = _DEFAULT_RULES,
+    budgets: Budgets = _DEFAULT_BUDGETS,
+    decide: Decide | None = None,
+) -> bool | None:
+    """Returns whether two answers are the same, None if undecided; the order of the two does not matter.
+
+    Raises:
+        Refusal: "limit".
+    """
+    check_shape(left, budgets)
+    check_shape(right, budgets)
+    try:
+        return equal_answers(spread(left), spread(right), Context(rules, budgets, decide))
+    except UndecidedError:
+        return None
+    except UndefinedError:
+        return False
+
+
+def check_shape(node: Node, budgets: Budgets) -> None:
+    """Raises Refusal("limit") for a tree that is deeper or larger than any text within the budgets."""
+    level, count = [node], 0
+    for _ in range(budgets.max_depth + 2):
+        count += len(level)
+        if count > 4 * budgets.max_tokens:
+            raise Refusal("limit", "too large a tree")
+        level = [arg for parent in level for arg in parent.args]
+        if not level:
+            return
+    raise Refusal("limit", "too deep a tree")
+
+
+def _check_given(gold: Node, given: Node, rules: Rules) -> Comparison:
+    if rules.units == "refused" and _has_unit(given):
+        return Comparison(False, "unit")
+    if rules.must_be_solved and not _is_settled(gold, given):
+        return Comparison(False, "form" if _bases(gold) and not _bases(given) else "unsolved")
+    if not has_form(given, rules.form):
+        return Comparison(False, "form")
+    return _RIGHT
+
+
+def _is_settled(gold: Node, given: Node) -> bool:
+    """Returns whether nothing is left to be done with ``given`` that has been done in the gold answer."""
+    if not is_solved(gold):
+        return True
+    return is_solved(given) and _bases(gold) == _bases(given)
+
+
+def _bases(node: Node) -> frozenset[int]:
+    """Returns the bases other than ten in which numbers are written."""
+    own = frozenset((node.value[1],)) if node.head == "based" and node.value[1] != 10 else frozenset()
+    return own.union(*map(_bases, node.args))
+
+
+def _has_unit(node: Node) -> bool:
+    return node.head in ("quantity", "degrees") or any(map(_has_unit, node.args))
