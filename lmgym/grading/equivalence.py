@@ -50,6 +50,19 @@ def compare(
     return judge(gold, given, rules, budgets, None)
 
 
+def compare_slowly(
+    gold: Node, given: Node, rules: Rules = _DEFAULT_RULES, budgets: Budgets = _DEFAULT_BUDGETS
+) -> Comparison:
+    """Returns what ``compare`` does, with sympy for what is undecided there; what stays so is "wrong".
+
+    May be slow, or never end: for a process that can be killed.
+    """
+    from lmgym.grading.identities import are_identical
+
+    found = judge(gold, given, rules, budgets, lambda left, right: are_identical(left, right, budgets))
+    return _WRONG if found is None else found
+
+
 def judge(
     gold: Node, given: Node, rules: Rules, budgets: Budgets, decide: Decide | None
 ) -> Comparison | None:

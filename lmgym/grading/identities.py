@@ -2,8 +2,8 @@
 
 First numbers, then proof. The difference is evaluated at several rational points, of both signs, that depend
 on the two expressions alone; a point where it is surely not zero (up to several hundred digits are tried)
-decides "different". Only then is the difference simplified, or shown to be zero as an algebraic number. **What
-cannot be confirmed exactly is different**: agreement at points alone is never enough. Variables are real
+decides "different". Only then is the difference simplified, or shown to be zero as an algebraic number. What
+cannot be confirmed exactly is different: agreement at points alone is never enough. Variables are real
 numbers, functions have their principal values, so ln(x^2) differs from 2 ln(x) (at negative x), and sqrt(x^2)
 is |x| and not x.
 """
