@@ -1,0 +1,235 @@
+r"""Finds the one final answer of a response, where a policy says that it stands.
+
+Comes in: any text at all. Goes out: the final answer, the other answers that were given as final, and why
+there is none. Every step takes linear time; nothing is parsed here.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from lmgym.grading.boxes import Box, find_boxes, unwrap
+from lmgym.grading.masking import LEAD_IN, cut_code, cut_comments, cut_copies, cut_thinking
+from lmgym.grading.policies import Policy
+
+MAX_OTHERS = 8
+"""So many different answers are several without comparing them."""
+MAX_WINDOWS = 50
+"""A response of more than so many times ``Budgets.max_chars``, thinking aside, is refused."""
+
+_HEDGES = frozenset(
+    ("or", "not", "isn't", "isn’t", "never", "cannot", "maybe", "perhaps", "possibly", "probably", "either")
+)
+_LINKS = frozenset(("be", "equal", "equals", "exactly", "simply", "the", "answer", "to", "value"))
+_WORD = re.compile(r"[A-Za-z'’]+")
+_OR = re.compile(r"[$).,*:;\]\\ ]{0,8}\(?or\b(?! (?:equivalently|simply|just|rather)\b)", re.IGNORECASE)
+_CHOICE = re.compile(
+    r"[\"'“‘*]{0,3}(?:\\(?:text|textbf|mathrm|mathbf)\{)?(?:\(([A-Za-z])\)|([A-Za-z])(?=[.):}\"'”’*]|$))"
+)
+_SAID_CHOICE = re.compile(
+    r"\banswer(?: is|:){1,2} {0,2}[\"'“‘*$]{0,3}(?:\(([A-Z])\)|([A-Z])(?![\w'’]| [a-z]))"
+)
+_OTHER_CHOICE = re.compile(r"\(([A-Z])\)|(?<![A-Za-z0-9(])([A-Z])[.):](?![A-Za-z0-9])")
+_OR_CHOICE = re.compile(r"\b(?:or|and) \(?[A-Z](?![\w'’])")
+
+
+class Extraction(NamedTuple):
+    """What ``extract`` found."""
+
+    answer: str | None
+    """The last final answer, None if there is none."""
+    others: tuple[str, ...] = ()
+    """Earlier final answers that are written differently; more than ``MAX_OTHERS`` are not listed."""
+    reason: str = ""
+    """"" if there is an answer, else "no_answer", "several_answers", "echo", "hedged" or "limit"."""
+
+
+_NO_ANSWER = Extraction(None, (), "no_answer")
+_LIMIT = Extraction(None, (), "limit")
+_HEDGED = Extraction(None, (), "hedged")
+
+
+def extract(response: str, policy: Policy, prompt: str | None = None) -> Extraction:
+    """Returns the final answer of ``response``.
+
+    Thinking is cut first, then copies of ``prompt``, then code; of what is left only the last
+    ``policy.budgets.max_chars`` characters are looked at, from the first whole line of these on.
+
+    Args:
+        response: what the agent wrote.
+        policy: where the answer stands.
+        prompt: what the agent read; None: nothing counts as copied.
+    """
+    text = cut_thinking(response, policy.thinking)
+    if len(text) > MAX_WINDOWS * policy.budgets.max_chars:
+        return _LIMIT
+    if prompt is None:
+        return _find(text, policy)
+    own = cut_copies(text, prompt, policy.marker)
+    found = _find(own, policy)
+    if found.answer is None and found.reason == "no_answer" and len(own) < len(text):
+        return found if _find(text, policy).answer is None else Extraction(None, (), "echo")
+    return found
+
+
+def clean(answer: str) -> str:
+    """Returns ``answer`` without what stands around it: white space, math and bold signs, a final period."""
+    answer = answer.strip()
+    for _ in range(4):
+        before = answer
+        for left, right in (("**", "**"), ("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]")):
+            size = len(left)
+            if (
+                answer.startswith(left)
+                and answer.endswith(right)
+                and len(answer) > 2 * size
+                and left not in answer[size : len(answer) - size]
+            ):
+                answer = answer[size : len(answer) - size].strip()
+        if answer.endswith(".") and not answer.endswith(".."):
+            answer = answer[:-1].rstrip()
+        answer = unwrap(answer)
+        if answer == before:
+            break
+    return answer
+
+
+def is_hedged(answer: str) -> bool:
+    """Returns whether ``answer`` takes back or leaves open what it says: "7 or 8", "not 7", "maybe 7"."""
+    return any(word.lower() in _HEDGES for word in _WORD.findall(answer))
+
+
+def _find(text: str, policy: Policy) -> Extraction:
+    max_chars = policy.budgets.max_chars
+    where = policy.where
+    if where == "whole":
+        return _one(clean(text)) if len(text) <= max_chars else _LIMIT
+    text = cut_code(text)
+    is_part_of_line = False
+    if len(text) > max_chars:
+        text = text[len(text) - max_chars :]
+        is_part_of_line = "\n" not in text
+        text = text[text.find("\n") + 1 :]
+    text = cut_comments(text)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if where == "choice":
+        return _LIMIT if is_part_of_line else _find_choice(text, policy)
+    if where in ("final", "boxed"):
+        found = _find_boxed(text)
+        if found is not None or where == "boxed":
+            return found or _NO_ANSWER
+    if where in ("final", "marker"):
+        found = _find_marked(text, policy.marker, are_headings_skipped=where == "final")
+        if found is not None or where == "marker":
+            return found or _NO_ANSWER
+    return _LIMIT if is_part_of_line else _find_last_line(text)
+
+
+def _one(answer: str) -> Extraction:
+    return Extraction(answer) if answer else _NO_ANSWER
+
+
+def _last_of(answers: list[str]) -> Extraction:
+    """Returns the last one, with all others that are written differently."""
+    last = answers[-1]
+    if len(answers) == 1 or not last:
+        return _one(last)
+    others = tuple(dict.fromkeys(answer for answer in answers[:-1] if answer and answer != last))
+    if len(others) > MAX_OTHERS:
+        return Extraction(None, (), "several_answers")
+    return Extraction(last, others)
+
+
+def _find_boxed(text: str) -> Extraction | None:
+    """Returns the last box's answer, None if the text has no box at all."""
+    boxes, is_last_open = find_boxes(text)
+    if is_last_open:
+        return _NO_ANSWER
+    if not boxes:
+        return None
+    if _is_box_hedged(text, boxes[-1]):
+        return _HEDGED
+    return _last_of([clean(box.content) for box in boxes])
+
+
+def _is_box_hedged(text: str, box: Box) -> bool:
+    """Returns whether "not", "maybe" ... stands just before the box, or "or" just behind it."""
+    if _OR.match(text, box.end):
+        return True
+    line = text[max(0, box.begin - 40) : box.begin]
+    sentence = line.replace("\n", ".").replace(",", ".").rsplit(".", 1)[-1]
+    for word in reversed(_WORD.findall(sentence)[-4:]):
+        if word.lower() not in _LINKS:
+            return word.lower() in _HEDGES and word != "or"
+    return False
+
+
+def _find_marked(text: str, marker: str, *, are_headings_skipped: bool) -> Extraction | None:
+    """Returns what stands behind the last marker on its line, None if there is no marker."""
+    if marker not in text:
+        return None
+    end = len(text.rstrip())
+    answers = []
+    for mark in _marker_pattern(marker).finditer(text):
+        answer = clean(mark[1])
+        if not (are_headings_skipped and mark.end() < end and _begins_with_a_word(answer)):
+            answers.append(answer)
+    return _last_of(answers) if answers else None
+
+
+@lru_cache(maxsize=64)
+def _marker_pattern(marker: str) -> re.Pattern[str]:
+    sign = re.escape(marker[0])
+    is_row = marker == marker[0] * len(marker)  # a longer row of signs is another marker
+    edges = (f"(?<!{sign})", f"(?!{sign})") if is_row else ("", "")
+    return re.compile(rf"{edges[0]}{re.escape(marker)}{edges[1]}([^\n]*)")
+
+
+def _begins_with_a_word(text: str) -> bool:
+    return len(text) > 1 and text[:2].isascii() and text[:2].isalpha()
+
+
+def _find_last_line(text: str) -> Extraction:
+    text = text.rstrip()
+    line = clean(text[text.rfind("\n") + 1 :])
+    if line.startswith("**"):
+        line = line[2:].replace("**", "", 1)
+    lead_in = LEAD_IN.match(line)
+    if lead_in:
+        line = clean(line[lead_in.end() :])
+    if line.startswith("="):
+        line = clean(line[1:])
+    return _one(line)
+
+
+def _find_choice(text: str, policy: Policy) -> Extraction:
+    """Returns the letter that the last box, marker or line gives, and other letters given as the answer."""
+    found = _find_boxed(text) or _find_marked(text, policy.marker, are_headings_skipped=True)
+    if found is not None and found.answer is None:
+        return found
+    said = [bare or round_ for round_, bare in _SAID_CHOICE.findall(text)]
+    answer = (found or _find_last_line(text)).answer or ""
+    letter, reason = _read_choice(answer, policy.choices)
+    if reason:
+        return Extraction(None, (), reason)
+    earlier = [_read_choice(other, policy.choices)[0] for other in found.others] if found else []
+    letters = [other for other in (*earlier, *said, letter) if other and other in policy.choices]
+    return _last_of(letters) if letters else _NO_ANSWER
+
+
+def _read_choice(answer: str, choices: str) -> tuple[str, str]:
+    """Returns the letter that ``answer`` begins with, "" if none, and a reason against it, "" if none."""
+    if len(answer) == 1:
+        return (answer.upper() if answer.upper() in choices else ""), ""
+    match = _CHOICE.match(answer)
+    letter = (match[1] or match[2]).upper() if match else answer[:1]
+    rest = answer[match.end() if match else 1 :]
+    if _OR_CHOICE.search(answer) and letter in choices:
+        return "", "hedged"
+    if match is None or letter not in choices:
+        return "", "hedged" if is_hedged(answer[:20]) else ""
+    others = {first or second for first, second in _OTHER_CHOICE.findall(rest)} - {letter}
+    return (letter, "") if not others & set(choices) else ("", "several_answers")
