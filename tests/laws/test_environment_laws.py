@@ -14,19 +14,19 @@ from lmgym.rewards import Correct, Format, Length
 from tests.lmgym.envs.playing import Episode, play_responses, play_single, play_slowly, play_vector
 
 ROWS, EPISODES, SEED = 2, 6, 11
-BUDGETS = ({}, {"max_episode_tokens": 14}, {"max_episode_tokens": 30})
+ROOM = (None, 8, 24)
+"""Tokens of an episode beyond the longest prompt; None: no budget."""
 REWARD = Correct() + 0.1 * Format() - 0.01 * Length()
 CASES = [
-    pytest.param(
-        entry,
-        pay,
-        extra,
-        id=f"{entry.id.removeprefix('lmgym/')}-{pay}{''.join(f'-{n}' for n in extra.values())}",
-    )
+    pytest.param(entry, pay, room, id=f"{entry.id.removeprefix('lmgym/')}-{pay}{f'-{room}' if room else ''}")
     for entry in TABLE
     for pay in ("episode", "turn", "step")
-    for extra in BUDGETS
+    for room in ROOM
 ]
+
+
+def budget(entry: Any, room: int | None) -> dict[str, int]:
+    return {} if room is None else {"max_episode_tokens": make_task(entry.task, {}).max_prompt_chars + room}
 
 
 def slow_episodes(task_spec: str, options: dict[str, Any], pay: str) -> list[list[Episode]]:
@@ -54,9 +54,9 @@ def rounded(info: dict[str, Any]) -> dict[str, Any]:
     return info if terms is None else {**info, "reward_terms": {k: round(v, 9) for k, v in terms.items()}}
 
 
-@pytest.mark.parametrize("entry, pay, extra", CASES)
-def test_all_ways_of_playing_agree_with_the_reference(entry: Any, pay: str, extra: dict[str, Any]) -> None:
-    options = {"reward": REWARD, "pay": pay, **extra}
+@pytest.mark.parametrize("entry, pay, room", CASES)
+def test_all_ways_of_playing_agree_with_the_reference(entry: Any, pay: str, room: int | None) -> None:
+    options = {"reward": REWARD, "pay": pay, **budget(entry, room)}
     expected = slow_episodes(entry.task, options, pay)
     for mode in ("NEXT_STEP", "SAME_STEP", "DISABLED"):
         env = make_vector_env(entry.task, num_envs=ROWS, autoreset_mode=mode, **options)
@@ -67,11 +67,11 @@ def test_all_ways_of_playing_agree_with_the_reference(entry: Any, pay: str, extr
         assert_same(found, slow)
 
 
-@pytest.mark.parametrize("entry, pay, extra", CASES)
+@pytest.mark.parametrize("entry, pay, room", CASES)
 def test_text_environment_earns_what_the_token_environment_earns(
-    entry: Any, pay: str, extra: dict[str, Any]
+    entry: Any, pay: str, room: int | None
 ) -> None:
-    options = {"reward": REWARD, "pay": pay, **extra}
+    options = {"reward": REWARD, "pay": pay, **budget(entry, room)}
     expected = slow_episodes(entry.task, options, pay)[0]
     for granularity in ("response", "step"):
         env = make_env(entry.task, granularity=granularity, **options)
@@ -106,8 +106,9 @@ def test_scripts_reach_every_kind_of_end() -> None:
     """The law above says little unless its scripts succeed, fail, stop, are cut and are truncated."""
     seen = set()
     for entry in TABLE:
-        for extra in BUDGETS:
-            for row in slow_episodes(entry.task, {"reward": REWARD, "pay": "step", **extra}, "step"):
+        for room in ROOM:
+            options = {"reward": REWARD, "pay": "step", **budget(entry, room)}
+            for row in slow_episodes(entry.task, options, "step"):
                 for episode in row:
                     info = episode.infos[-1]
                     seen.add((episode.terminated, info["stopped"], info["success"], len(episode.infos) > 2))

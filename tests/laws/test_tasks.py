@@ -18,6 +18,8 @@ from lmgym.errors import InvalidValueError, UnknownNameError
 from lmgym.records import Problem, Transcript, Turn
 from lmgym.tasks.arithmetic import Math
 from lmgym.tasks.base import HASHED_SPLITS, Task, split_of
+from lmgym.tasks.countdown import Countdown
+from lmgym.tasks.dataset import Dataset
 from lmgym.tasks.maze import Maze
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
 from lmgym.tasks.wordle import Wordle
@@ -30,6 +32,12 @@ CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     (Math, {"level": 4, "num_digits": 25, "operators": "×", "prompt_style": "words"}),
     (Math, {"level": 9, "numbers": "decimal", "num_operands": 2, "prompt_template": "{expression}?"}),
     (Math, {"level": 9, "numbers": ("fraction",), "num_operands": 3}),
+    (Dataset, {}),
+    (Dataset, {"style": "worked", "level": 2}),
+    *((Countdown, {"level": level}) for level in (1, 2, 5, 7)),
+    (Countdown, {"level": 8, "fractions": False}),
+    (Countdown, {"preset": "game24"}),
+    (Countdown, {"level": 4, "style": "worked", "prompt_style": "instruct", "use_all": True}),
     (Echo, {}),
     (Echo, {"length": 5, "alphabet": "xyz", "needs_stop": False}),
     (Reverse, {}),
