@@ -11,6 +11,8 @@ from lmgym.records import Turn
 from lmgym.tasks.arithmetic import Math
 from lmgym.tasks.arithmetic_knobs import LEVELS, make_knobs
 from lmgym.tasks.base import HASHED_SPLITS, split_of
+from lmgym.tasks.countdown import Countdown
+from lmgym.tasks.countdown_knobs import LEVELS as COUNTDOWN_LEVELS
 from lmgym.tasks.maze import LEVELS as MAZE_LEVELS
 from lmgym.tasks.maze import Maze
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
@@ -109,3 +111,28 @@ def test_the_page_of_wordle_is_true() -> None:
         state, reply, _ = task.respond(state, Turn("agent", text))
         lines += [f"agent   {text}", *([] if reply is None else [f"reply   {reply[1:]}"])]
     assert "\n".join(lines) in page
+
+
+def test_the_page_of_countdown_is_true() -> None:
+    page, rng = (PAGES / "countdown.md").read_text(), np.random.default_rng(0)
+    for level in COUNTDOWN_LEVELS:
+        task = Countdown(level=level)
+        problem, knobs = task.problem("train", 3), task.knobs
+        targets = f"{knobs.min_target}–{knobs.max_target} | `{knobs.operators}`"
+        (answer,) = task.demonstrations(problem, rng)
+        assert (
+            f"| {level} | {knobs.num_numbers} | 1–{knobs.max_number} | {targets} | `{problem.prompt}` | "
+            f"`{answer}` |" in page
+        )
+    game = Countdown(preset="game24")
+    for split in Countdown.splits:
+        assert f"| `{Countdown().problem(split, 1).prompt}` | `{game.problem(split, 1).prompt}` |" in page
+    for prompt_style in ("plain", "question", "instruct"):
+        prompt = Countdown(preset="game24", prompt_style=prompt_style).problem("train", 3).prompt  # type: ignore[arg-type]
+        assert f"| `{prompt_style}` | `{prompt}` |".replace("\n", "\\n") in page
+    worked = Countdown(level=5, style="worked")
+    problem = worked.problem("train", 3)
+    assert f"```\n{problem.prompt}{worked.demonstrations(problem, rng)[0]}\n```" in page
+    problem = Countdown().problem("train", 3)
+    solutions = ", ".join(f"`{text}`" for text in Countdown().solutions(problem))
+    assert f"count as one: {solutions} for `{problem.prompt}`." in page
