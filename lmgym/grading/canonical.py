@@ -53,6 +53,8 @@ DEGREE: Atom = ("v", "\N{DEGREE SIGN}")
 _PI: Atom = ("c", "pi")
 _E: Atom = ("c", "e")
 _ALWAYS_DEFINED = frozenset(("sin", "cos", "arctan", "sinh", "cosh", "tanh"))
+_NEVER_ZERO = frozenset(("sin", "cos", "tan", "cot", "sec", "csc", "ln", "root", "absolute", "factorial"))
+_DEFINED_ON_REALS = frozenset(("absolute", "floor", "ceiling", "min", "max", "sign"))
 _FOLDED = frozenset(("binomial", "gcd", "lcm", "min", "max", "mod", "sign"))
 
 
@@ -111,9 +113,17 @@ def has_variable(value: Ratio) -> bool:
 
 
 def _invert(value: Ratio, work: Work) -> Ratio:
-    if any(kind == "f" for kind, _ in atoms_of(value.top)):
+    if any(kind == "f" for kind, _ in atoms_of(value.top)) and not _is_surely_not_zero(value.top):
         work.is_suspect = True  # it may be zero in disguise
     return invert_ratio(value, work)
+
+
+def _is_surely_not_zero(poly: Polynomial) -> bool:
+    """Returns whether this is one term of functions of variables, zero at single points at most."""
+    if len(poly) != 1:
+        return False
+    keys = [str(key) for kind, key in atoms_of(poly) if kind == "f"]
+    return all(key.split()[0] in _NEVER_ZERO and key.endswith("*") and "'f'" not in key for key in keys)
 
 
 def _raise(base: Ratio, exponent: Ratio, work: Work) -> Ratio:
@@ -249,7 +259,7 @@ def _function(name: str, args: tuple[Node, ...], work: Work) -> Ratio:
         return multiply_ratios(_logarithm(values[0], work), _invert(_logarithm(values[1], work), work), work)
     if name in _FOLDED:
         return _fold(Node("function", (), name), values, work)
-    if name not in _ALWAYS_DEFINED:
+    if name not in _ALWAYS_DEFINED and not any(map(has_variable, values)):
         work.is_suspect = True
     return _opaque(name, tuple(values))
 
@@ -294,9 +304,12 @@ def _fold(node: Node, values: list[Ratio], work: Work) -> Ratio:
     if all(number is not None for number in numbers):
         leaves = tuple(Node("number", (), number) for number in numbers)
         return ratio(evaluate(Node(node.head, leaves, node.value), work.budgets))
-    if node.head != "absolute":
+    name = str(node.value or node.head)
+    if name == "mod" and numbers[1] == 0:
+        raise UndefinedError
+    if name not in _DEFINED_ON_REALS and not any(map(has_variable, values)):
         work.is_suspect = True
-    return _opaque(str(node.value or node.head), tuple(values))
+    return _opaque(name, tuple(values))
 
 
 def _sum(values: list[Ratio], work: Work) -> Ratio:

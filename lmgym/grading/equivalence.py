@@ -10,12 +10,15 @@ from typing import NamedTuple
 
 from lmgym.grading.budgets import Budgets, Refusal
 from lmgym.grading.forms import has_form, is_solved
+from lmgym.grading.implications import follows
 from lmgym.grading.rules import Rules
 from lmgym.grading.scalars import Context, Decide, UndecidedError
+from lmgym.grading.structures import check_shape, spread
 from lmgym.grading.structures import equal as equal_answers
-from lmgym.grading.structures import spread
 from lmgym.grading.tree import Node
 from lmgym.grading.values import UndefinedError
+
+__all__ = ["Comparison", "compare", "compare_slowly", "equal", "follows"]
 
 
 class Comparison(NamedTuple):
@@ -105,19 +108,6 @@ def equal(
         return None
     except UndefinedError:
         return False
-
-
-def check_shape(node: Node, budgets: Budgets) -> None:
-    """Raises Refusal("limit") for a tree that is deeper or larger than any text within the budgets."""
-    level, count = [node], 0
-    for _ in range(budgets.max_depth + 2):
-        count += len(level)
-        if count > 4 * budgets.max_tokens:
-            raise Refusal("limit", "too large a tree")
-        level = [arg for parent in level for arg in parent.args]
-        if not level:
-            return
-    raise Refusal("limit", "too deep a tree")
 
 
 def _check_given(gold: Node, given: Node, rules: Rules) -> Comparison:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 from lmgym.grading.budgets import Budgets
@@ -22,6 +23,7 @@ from lmgym.grading.values import UndefinedError
 _NUM_POINTS = 5
 _DIGITS = 30
 _MAX_DIGITS = 400
+_MAX_SIGNED = 2
 
 
 def are_identical(left: Node, right: Node, budgets: Budgets) -> bool:
@@ -77,7 +79,24 @@ def _is_certain(part: Any) -> bool:
 
 
 def _is_zero(difference: Any) -> bool:
-    """Returns whether an expression is shown to be zero."""
+    """Returns whether an expression is shown to be zero, if need be for each sign of its variables."""
+    import sympy
+
+    if _simplifies_to_zero(difference):
+        return True
+    symbols = sorted(difference.free_symbols, key=str)
+    if not 1 <= len(symbols) <= _MAX_SIGNED:
+        return False
+    positive = [sympy.Dummy(str(symbol), positive=True) for symbol in symbols]
+    return all(
+        _simplifies_to_zero(
+            difference.xreplace({a: s * b for a, b, s in zip(symbols, positive, signs, strict=True)})
+        )
+        for signs in product((1, -1), repeat=len(symbols))
+    )
+
+
+def _simplifies_to_zero(difference: Any) -> bool:
     import sympy
 
     steps: tuple[Callable[[], Any], ...] = (
@@ -85,6 +104,7 @@ def _is_zero(difference: Any) -> bool:
         lambda: sympy.radsimp(sympy.sqrtdenest(sympy.expand(difference))),
         lambda: sympy.simplify(difference),
         lambda: sympy.simplify(difference.rewrite(sympy.exp)),
+        lambda: sympy.simplify(sympy.expand_log(_factor_radicands(difference))),
     )
     for step in steps:
         try:
@@ -96,3 +116,12 @@ def _is_zero(difference: Any) -> bool:
         return difference.equals(0) is True
     except Exception:  # as above
         return False
+
+
+def _factor_radicands(expression: Any) -> Any:
+    import sympy
+
+    return expression.replace(
+        lambda part: part.is_Pow and part.exp.is_Rational and not part.exp.is_Integer,
+        lambda part: sympy.factor(part.base) ** part.exp,
+    )

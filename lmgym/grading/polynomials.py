@@ -26,7 +26,7 @@ Polynomial = dict[Monomial, Number]
 
 UNIT: Monomial = ()
 IMAGINARY: Atom = ("c", "i")
-_WORK_PER_TERM = 20
+_WORK_PER_TERM = 10
 
 
 class Work:

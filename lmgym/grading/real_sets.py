@@ -46,16 +46,27 @@ def equal_real_sets(left: Node, right: Node, context: Context) -> bool:
         NotRealSetError: one of them does not describe such a set.
         UndecidedError: two end points are too near to tell.
     """
+    cells = cells_of_both(left, right, context)
+    return cells is not None and cells[0] == cells[1]
+
+
+def cells_of_both(left: Node, right: Node, context: Context) -> tuple[Cells, Cells] | None:
+    """Returns both sets as cells of one line; None if they are conditions on different variables.
+
+    Raises:
+        NotRealSetError: one of them does not describe such a set.
+        UndecidedError: two end points are too near to tell.
+    """
     first, second = _collect(left, context), _collect(right, context)
     if len(first.names) > 1 or len(second.names) > 1:
         raise NotRealSetError
     if first.names and second.names and first.names != second.names:
-        return False
+        return None
     try:
         line = _Line(_sort(first.points + second.points, context), context)
     except UndefinedError:
         raise NotRealSetError from None
-    return _cells(left, line) == _cells(right, line)
+    return _cells(left, line), _cells(right, line)
 
 
 class _Found(NamedTuple):
@@ -69,7 +80,7 @@ def _collect(node: Node, context: Context) -> _Found:
     if node.head == "empty_set" or (node.head == "named_set" and node.value == "R"):
         return found
     if node.head == "relation":
-        for operator, name, bound in _bounds(node):
+        for operator, name, bound in bounds_of(node):
             found.names.add(name)
             if operator == "in":
                 inner = _collect(bound, context)
@@ -115,8 +126,12 @@ def _is_real_constant(node: Node) -> bool:
     return not (node.head == "constant" and node.value == "i") and all(map(_is_real_constant, node.args))
 
 
-def _bounds(node: Node) -> list[tuple[str, str, Node]]:
-    """Returns the conditions of a chain as (operator, name, bound), the name on the left."""
+def bounds_of(node: Node) -> list[tuple[str, str, Node]]:
+    """Returns the conditions of a chain as (operator, name, bound), the name on the left.
+
+    Raises:
+        NotRealSetError: one of them is not between a variable and something else.
+    """
     found = []
     for operator, left, right in zip(node.value, node.args, node.args[1:], strict=False):
         if left.head == "variable":
@@ -153,7 +168,7 @@ def _cells(node: Node, line: _Line) -> Cells:
         members = {line.cell_of(arg) for arg in node.args}
         return tuple(k in members for k in range(size))
     if node.head == "relation":
-        return _all_of([_bound_cells(operator, bound, line) for operator, _, bound in _bounds(node)])
+        return _all_of([_bound_cells(operator, bound, line) for operator, _, bound in bounds_of(node)])
     if node.head in ("interval", "tuple"):
         brackets = node.value if node.head == "interval" else "()"
         low = _bound_cells(">=" if brackets[0] == "[" else ">", node.args[0], line)

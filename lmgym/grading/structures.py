@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 
-from lmgym.grading.budgets import Refusal
+from lmgym.grading.budgets import Budgets, Refusal
 from lmgym.grading.real_sets import NotRealSetError, equal_real_sets
 from lmgym.grading.relations import Assignment, equal_relations, find_assignment
 from lmgym.grading.scalars import Context, equal_values, every, some
@@ -15,6 +15,19 @@ _MAX_ALTERNATIVES = 16
 _COLLECTIONS = frozenset(("list", "set", "either", "empty_set"))
 _REAL_SETS = frozenset(("interval", "union", "intersection", "difference", "named_set"))
 _STRUCTURES = _COLLECTIONS | _REAL_SETS | {"tuple", "matrix", "row", "relation", "text"}
+
+
+def check_shape(node: Node, budgets: Budgets) -> None:
+    """Raises Refusal("limit") for a tree that is deeper or larger than any text within the budgets."""
+    level, count = [node], 0
+    for _ in range(budgets.max_depth + 2):
+        count += len(level)
+        if count > 4 * budgets.max_tokens:
+            raise Refusal("limit", "too large a tree")
+        level = [arg for parent in level for arg in parent.args]
+        if not level:
+            return
+    raise Refusal("limit", "too deep a tree")
 
 
 def spread(node: Node) -> Node:

@@ -38,6 +38,15 @@ def value_at(coefficients: Coefficients, point: Number) -> Fraction:
     return total
 
 
+def multiply(left: Coefficients, right: Coefficients) -> Coefficients:
+    """Returns the product."""
+    total = [Fraction(0)] * (len(left) + len(right) - 1)
+    for i, a in enumerate(left):
+        for j, b in enumerate(right):
+            total[i + j] += a * b
+    return total
+
+
 def divide(top: Coefficients, bottom: Coefficients) -> tuple[Coefficients, Coefficients]:
     """Returns quotient and remainder; ``bottom`` is not zero and has no leading zeros."""
     rest = list(top)
@@ -84,6 +93,24 @@ def is_irreducible(coefficients: Coefficients) -> bool | None:
         if _has_factor(integers, choices):
             return False
     return True
+
+
+def rational_roots(coefficients: Coefficients) -> list[Fraction] | None:
+    """Returns every rational root once, in rising order; None if that is not in reach."""
+    integers = primitive(coefficients)
+    found = set()
+    while integers and integers[0] == 0:
+        found.add(Fraction(0))
+        integers = integers[1:]
+    if len(integers) < 2:
+        return sorted(found)
+    if len(integers) == 2:
+        return sorted(found | {-integers[0] / integers[1]})
+    tops, bottoms = (_divisors(abs(int(integers[k]))) for k in (0, -1))
+    if tops is None or bottoms is None or len(tops) * len(bottoms) > _MAX_DIVISORS:
+        return None
+    candidates = {Fraction(sign * top, bottom) for top in tops for bottom in bottoms for sign in (1, -1)}
+    return sorted(found | {point for point in candidates if value_at(integers, point) == 0})
 
 
 def primitive(coefficients: Coefficients) -> Coefficients:
