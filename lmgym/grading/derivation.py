@@ -77,7 +77,7 @@ def check_derivation(
     Raises:
         Refusal: ``start`` or ``goal`` can't be read: they are not the model's.
     """
-    from lmgym.grading.parser import parse  # deferred: whoever only reads verdicts needs no parser
+    from lmgym.grading.parser import parse  # deferred: parser and rules are a tenth of a second to import
 
     rules, budgets = rules or Rules(), budgets or Budgets()
     checker = _Checker(
