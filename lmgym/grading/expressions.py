@@ -1,7 +1,7 @@
 """The lower half of the grammar: sums, products, powers, functions and units.
 
-Comes in: tokens. Goes out: a tree. Each level of nesting costs six frames of the interpreter's stack and one of
-``Budgets.max_depth``. The upper half, lists and sets, is in ``statements``.
+Comes in: tokens. Goes out: a tree. Each level of nesting costs seven frames of the interpreter's stack and
+one of ``Budgets.max_depth``. The upper half, lists and sets, is in ``statements``.
 """
 
 from __future__ import annotations
@@ -16,20 +16,21 @@ from lmgym.grading.lexer import Token
 from lmgym.grading.rules import Rules
 from lmgym.grading.tree import Head, Node
 from lmgym.grading.units import SCALES, read_unit
-from lmgym.grading.vocabulary import CONSTANTS, INVERSES
+from lmgym.grading.vocabulary import INVERSES
 
 _NOT_ARITHMETIC = frozenset(
-    ("text", "relation", "either", "list", "set", "interval", "union", "intersection", "difference", "named_set",
-     "empty_set")
+    ("text", "relation", "either", "list", "set", "interval", "union", "intersection", "difference",
+     "named_set", "empty_set")
 )  # fmt: skip
 _FACTORS = frozenset(
-    ("letter", "constant", "function", "frac", "choose", "(", "[", "|<", "floor(", "ceiling(", "begin", "{", "style",
-     "<,")
+    ("letter", "constant", "function", "frac", "choose", "(", "[", "|<", "floor(", "ceiling(", "begin", "{",
+     "style", "<,")
 )  # fmt: skip
 _WITHOUT_PARENTHESES = frozenset(("letter", "constant", "frac", "{"))
 _SETS = frozenset(("set", "named_set", "interval", "union", "intersection"))
 _PAIRED = {"floor(": (")floor", "floor"), "ceiling(": (")ceiling", "ceiling"), "|<": (">|", "absolute")}
 _AS_NODES = {"sqrt": "root", "cbrt": "root", "abs": "absolute", "floor": "floor", "ceil": "ceiling"}
+_BRACKETS = frozenset(("(", "[", "{"))
 _OPENING, _CLOSING = frozenset(("(", "[", "set{")), frozenset((")", "]", "}set"))
 _TWO_OR_MORE = frozenset(("gcd", "lcm", "min", "max"))
 _TWO = frozenset(("binomial", "mod", "log"))
@@ -42,7 +43,7 @@ _TEN, _E, _TWO_NODE, _THREE = (
 
 
 class Expressions(ABC):
-    """Reads arithmetic from a list of tokens; ``kind`` and ``value`` are those of the token that comes next."""
+    """Reads arithmetic from a list of tokens; ``kind`` and ``value`` are those of the next token."""
 
     def __init__(self, tokens: list[Token], rules: Rules, budgets: Budgets) -> None:
         """Stands at the first of ``tokens``, whose last is of kind "end"."""
@@ -116,14 +117,14 @@ class Expressions(ABC):
             term = self._term()
             if operator == "±":
                 terms = [Node("plus_minus", (*_joined("sum", terms), arithmetic(term)))]
+            elif operator == "-" and len(terms) == 1 and {terms[0].head, term.head} <= _SETS:
+                terms = [Node("difference", (terms[0], term))]  # R - {0}
             else:
-                terms.append(Node("negate", (term,)) if operator == "-" else term)
+                terms.append(Node("negate", (arithmetic(term),)) if operator == "-" else term)
             if self.kind not in ("+", "-", "±"):
                 break
             operator = self.kind
             self.advance()
-        if len(terms) == 2 and terms[1].head == "negate" and {terms[0].head, terms[1].args[0].head} <= _SETS:
-            return Node("difference", (terms[0], terms[1].args[0]))
         (total,) = _joined("sum", terms)
         return self._with_units(total) if self.kind in ("word", "words", "/") else total
 
@@ -131,17 +132,15 @@ class Expressions(ABC):
         """Reads signs, a sign of currency and a product."""
         num_minus = self._signs()
         if self.kind != "currency":
+            is_bracket = self.kind in _BRACKETS
             node = self._product()
-            for _ in range(num_minus):
-                node = Node("negate", (arithmetic(node),))
-            return node
+            if node.head == "quantity" and not is_bracket:  # -5°C is minus five degrees
+                return Node("quantity", (_negated(node.args[0], num_minus),), node.value)
+            return _negated(arithmetic(node), num_minus) if num_minus else node
         currency = self.value
         self.advance()
         num_minus += self._signs()
-        node = arithmetic(self._product())
-        for _ in range(num_minus):
-            node = Node("negate", (node,))
-        return Node("quantity", (node,), currency)
+        return Node("quantity", (_negated(arithmetic(self._product()), num_minus),), currency)
 
     def _signs(self) -> int:
         """Reads + and -; returns the number of the latter."""
@@ -187,9 +186,12 @@ class Expressions(ABC):
                     break
                 parts.append(str(self.value))
                 self.advance()
-            elif self.kind == "/" and self._ahead(1).kind in ("word", "words"):
+            elif self.kind == "/" and self._ahead(1).kind in ("word", "words", "letter"):
                 parts.append("/")
                 self.advance()
+                if self.kind == "letter":
+                    parts.append(str(self.value))
+                    self.advance()
             elif self.kind == "^":
                 self.advance()
                 power = self._braced_integer()
@@ -263,18 +265,17 @@ class Expressions(ABC):
             raise Refusal("limit", f"nested more than {self._max_depth} deep")
         num_minus = self._signs()
         node = self._behind(self._value())
-        for _ in range(num_minus):
-            node = Node("negate", (arithmetic(node),))
         self._depth -= 1
-        return node
+        return _negated(arithmetic(node), num_minus) if num_minus else node
 
     def _behind(self, node: Node) -> Node:
         """Reads ! % ° and powers behind ``node``."""
-        has_power = False
+        has_power = has_factorial = False
         while True:
             if self.kind == "!":
-                if has_power or node.head == "factorial":
+                if has_power or has_factorial:
                     raise Refusal("unparsed", "a factorial behind a power or a factorial")
+                has_factorial = True
                 node = Node("factorial", (arithmetic(node),))
                 self.advance()
             elif self.kind == "%":
@@ -321,10 +322,8 @@ class Expressions(ABC):
         if self.kind == "^":
             self.advance()
             node = Node("power", (arithmetic(node), arithmetic(self._exponent())))
-        for _ in range(num_minus):
-            node = Node("negate", (arithmetic(node),))
         self._depth -= 1
-        return node
+        return _negated(arithmetic(node), num_minus) if num_minus else node
 
     # values
 
@@ -388,7 +387,7 @@ class Expressions(ABC):
         return whole
 
     def _is_fraction_of_integers(self) -> bool:
-        """Returns whether integers alone are the arguments of the \\frac that comes next."""
+        r"""Returns whether integers alone are the arguments of the \frac that comes next."""
         count = 1
         raw = self._ahead(1).raw
         if len(raw) == 2 and raw.isdigit():
@@ -494,7 +493,7 @@ class Expressions(ABC):
         return Node("function", tuple(arguments), name)
 
     def _arguments(self) -> Sequence[Node]:
-        """Reads arguments in brackets, or the product beside a function: \\sin 2x."""
+        r"""Reads arguments in brackets, or the product beside a function: \sin 2x."""
         closing = {"(": ")", "[": "]", "set{": "}set"}.get(self.kind)
         if closing is not None:
             self.advance()
@@ -535,7 +534,7 @@ class Expressions(ABC):
 
 def letter(name: str) -> Node:
     """Returns the constant or variable of one letter."""
-    return Node("constant", (), CONSTANTS[name]) if name in CONSTANTS else Node("variable", (), name)
+    return Node("constant", (), name) if name in ("e", "i") else Node("variable", (), name)
 
 
 def arithmetic(node: Node) -> Node:
@@ -554,6 +553,12 @@ def _joined(head: Head, parts: list[Node]) -> list[Node]:
     if len(parts) < 2:
         return parts
     return [Node(head, tuple(arithmetic(part) for part in parts))]
+
+
+def _negated(node: Node, times: int) -> Node:
+    for _ in range(times):
+        node = Node("negate", (node,))
+    return node
 
 
 def _mixed(whole: Node, fraction: Node) -> Node:

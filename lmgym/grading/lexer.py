@@ -21,7 +21,7 @@ class Token(NamedTuple):
     """One piece of an answer."""
 
     kind: str
-    """"number", "based", "letter", "constant", "function", "word", "words", "currency", "begin", "finish", a sign"""
+    """"number", "based", "letter", "constant", "function", "word", "words", "currency", or a sign"""
     value: Any = None
     """what the kind needs: the Node of a number, a name, the words"""
     raw: str = ""
@@ -49,6 +49,7 @@ _SUBSCRIPT = re.compile(
 _COMMAND = re.compile(r"\\([A-Za-z]+|[^\w\s]| )", re.ASCII)
 _ENVIRONMENT = re.compile(r"\s*\{([a-zA-Z]+)\}(?:\s*\{[clr| ]*\})?")
 _SET_OF_NUMBERS = re.compile(r"\s*(?:\{\s*([NZQRC])\s*\}|([NZQRC]))")
+_OPENS = re.compile(r"\s*(?:\\left\s*)?\(")
 _SIGN = re.compile(r"\*\*|!=|<=|>=|==|\+/-|[-+*/^_=<>()\[\]{}|,;:!%&±]")
 _SIGN_KINDS = {"**": "^", "==": "=", "+/-": "±"}
 _OPENING, _CLOSING = frozenset(("(", "[", "set{", "<,", "{")), frozenset((")", "]", "}set", ",>", "}"))
@@ -277,10 +278,10 @@ class Lexer:
         raise Refusal("unparsed", "an open brace")
 
     def _words(self, content: str) -> None:
-        collapsed = " ".join(content.replace("~", " ").split())
+        collapsed = " ".join(content.replace("~", " ").replace("\\$", "$").split())
         if collapsed.lower() in ("or", "and"):
             self._add(collapsed.lower())
-        elif collapsed in words.FUNCTION_NAMES and self._text[self._position : self._position + 1] == "(":
+        elif collapsed in words.FUNCTION_NAMES and _OPENS.match(self._text, self._position):
             self._add("function", words.FUNCTION_NAMES[collapsed])
         elif collapsed:
             self._is_spaced = True

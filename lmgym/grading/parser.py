@@ -1,7 +1,7 @@
 r"""Reads answers: text, plain or LaTeX, to expression trees. The grammar is described in docs/grammar.md.
 
-Comes in: any str. Goes out: a ``tree.Node``, or a ``Refusal``; nothing is computed but literals, and nothing is
-ever evaluated. Time is linear in the text, recursion is bounded by ``Budgets.max_depth``.
+Comes in: any str. Goes out: a ``tree.Node``, or a ``Refusal``; nothing is computed but literals, and
+nothing is ever evaluated. Time is linear in the text, recursion is bounded by ``Budgets.max_depth``.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _PAIRS = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ('"', '"'))
 def parse(text: str, rules: Rules = _DEFAULT_RULES, budgets: Budgets = _DEFAULT_BUDGETS) -> Node:
     r"""Returns the tree of ``text``.
 
-    >>> parse("3/4")
-    Node(head='divide', args=(Node(head='number', args=(), value=3), Node(head='number', args=(), value=4)), value=None)
+    >>> parse(r"x \le 5").value
+    ('<=',)
 
     Raises:
         Refusal: "unparsed" if the text is not of the grammar, "limit" if it is beyond a budget.
@@ -146,8 +146,8 @@ def _without_dollars(text: str) -> str:
 def _as_words(text: str, is_words: bool) -> str | None:
     r"""Returns the words that ``text`` is, None if it is something else that could not be read.
 
-    Inside ``\text`` anything without LaTeX is words. Outside, it must begin with a letter, have a word and hold
-    only letters, digits, spaces and ``' - . , & ! ?``.
+    Inside ``\text`` anything without LaTeX is words. Outside, it must begin with a letter, have a word and
+    hold only letters, digits, spaces and ``' - . , & ! ?``.
     """
     collapsed = " ".join(text.split())
     if is_words:

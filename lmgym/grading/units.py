@@ -1,4 +1,4 @@
-"""Units in answers: "5 square inches", ``5 \\text{ in}^2`` and "5 sq. in." name one unit, ``in^2``.
+r"""Units in answers: "5 square inches", ``5 \text{ in}^2`` and "5 sq. in." name one unit, ``in^2``.
 
 Comes in: the words after a value. Goes out: a canonical name, the same for singular, plural and the usual
 abbreviations; a noun that is in no table (apples) is its own unit, in the singular. Nothing is converted.
@@ -11,11 +11,12 @@ import re
 _NAMES = {
     "m": "m meter metre", "km": "km kilometer kilometre", "cm": "cm centimeter centimetre",
     "mm": "mm millimeter millimetre", "in": "in inch inches", "ft": "ft foot feet", "yd": "yd yard",
-    "mi": "mi mile", "g": "g gram gramme", "kg": "kg kilogram kilo", "mg": "mg milligram", "lb": "lb lbs pound",
-    "oz": "oz ounce", "ton": "ton tonne", "L": "L l liter litre", "mL": "mL ml milliliter millilitre",
-    "gal": "gal gallon", "s": "s sec second", "min": "min minute", "h": "h hr hrs hour", "day": "day",
-    "week": "week wk", "month": "month mo", "year": "year yr yrs", "$": "$ dollar usd", "cent": "cent",
-    "€": "€ euro eur", "£": "£ gbp", "¥": "¥ yen jpy", "₹": "₹ rupee inr", "rad": "rad radian",
+    "mi": "mi mile", "g": "g gram gramme", "kg": "kg kilogram kilo", "mg": "mg milligram",
+    "lb": "lb lbs pound", "oz": "oz ounce", "ton": "ton tonne", "L": "L l liter litre",
+    "mL": "mL ml milliliter millilitre", "gal": "gal gallon", "s": "s sec second", "min": "min minute",
+    "h": "h hr hrs hour", "day": "day", "week": "week wk", "month": "month mo", "year": "year yr yrs",
+    "$": "$ dollar usd", "cent": "cent", "€": "€ euro eur", "£": "£ gbp", "¥": "¥ yen jpy",
+    "₹": "₹ rupee inr", "rad": "rad radian",
     "unit": "unit", "mph": "mph", "N": "N newton", "J": "J joule", "W": "W watt", "V": "V volt",
     "Pa": "Pa pascal", "Hz": "Hz hertz", "°C": "°C celsius", "°F": "°F fahrenheit", "K": "K kelvin",
     "pt": "pt pint", "qt": "qt quart", "person": "person people", "child": "child children", "man": "man men",
@@ -33,11 +34,12 @@ SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**
 """Words that multiply a literal."""
 
 _NOT_UNITS = frozenset(
-    "is are was be not no nor or and but maybe perhaps if then else so the an of to at on for from by with as "
-    "than more less least most about approximately around almost nearly over under between either neither "
-    "both both only exactly wrong right true false correct incorrect answer one two three four five six seven "
-    "eight nine ten dozen half double twice triple squared cubed times plus minus divided mod modulo base per "
-    "where when which that this it its all any some none each every instead unless except because".split()
+    "is are was be not no nor or and but maybe perhaps if then else so the an of to at on for from by with "
+    "as than more less least most about approximately around almost nearly over under between either neither "
+    "both only exactly wrong right true false correct incorrect answer one two three four five six seven "
+    "eight nine ten dozen half double twice triple squared cubed times plus minus divided mod modulo base "
+    "per where when which that this it its all any some none each every instead unless except "
+    "because".split()
 )
 
 _PIECES = re.compile(

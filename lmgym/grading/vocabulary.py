@@ -5,6 +5,8 @@ Only data and one rule of reading, ``split_letters``: which runs of letters are 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from lmgym.grading.tree import FUNCTIONS
 from lmgym.grading.units import KNOWN_WORDS
 
@@ -21,13 +23,13 @@ GREEK_NAMES = frozenset(GREEK.values())
 
 CONSTANTS = {
     "pi": "pi", "e": "e", "i": "i", "infinity": "infinity", "infty": "infinity", "inf": "infinity",
-    "oo": "infinity",
+    "oo": "infinity", "Pi": "pi", "PI": "pi",
 }  # fmt: skip
 
 FUNCTION_NAMES = {name: name for name in FUNCTIONS} | {
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "acot": "arccot", "sgn": "sign", "signum": "sign",
-    "Re": "re", "Im": "im", "conj": "conjugate", "binom": "binomial", "lg": "lg", "sqrt": "sqrt", "cbrt": "cbrt",
-    "abs": "abs", "floor": "floor", "ceil": "ceil", "ceiling": "ceil",
+    "Re": "re", "Im": "im", "conj": "conjugate", "binom": "binomial", "lg": "lg", "sqrt": "sqrt",
+    "cbrt": "cbrt", "abs": "abs", "floor": "floor", "ceil": "ceil", "ceiling": "ceil",
 }  # fmt: skip
 """Plain names read as functions; sqrt, cbrt, abs, floor and ceil become nodes of their own."""
 
@@ -80,18 +82,15 @@ WORDS_IN = frozenset(
 LETTERS_IN = frozenset("mathbf mathit boldsymbol bm mathsf".split())
 """Commands whose group is read as if they were not there."""
 
-SMALL_NUMBERS = dict(
-    zip(
-        "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split(),
-        range(2, 17),
-        strict=True,
-    )
-)
+SMALL_NUMBERS = {
+    "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+    "eleven": 11, "twelve": 12, "sixteen": 16,
+}  # fmt: skip
 """Bases in words."""
 
 _SHORT_WORDS = frozenset(
-    "am an as at be by do go he hi if in is it me mr my no of oh ok on or so to up us we act ant art amp any apt "
-    "aft alp cry dry fly fry ply pry try sty by".split()
+    "am an as at be by do go he hi if in is it me mr my no of oh ok on or so to up us we act ant art amp any "
+    "apt aft alp cry dry fly fry ply pry try sty by".split()
 )
 
 
@@ -115,5 +114,5 @@ def split_letters(word: str, after_digit: bool = False) -> tuple[str, ...] | Non
         return letters if len(word) == 2 and after_digit else None
     if len(word) == 2 and (after_digit or word[1] == "i"):
         return letters
-    in_order = all(left < right for left, right in zip(word, word[1:], strict=False))
+    in_order = all(left < right for left, right in pairwise(word))
     return letters if in_order and (len(word) == 2 or not set("eiouEIOU") & set(word)) else None
