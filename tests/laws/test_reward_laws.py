@@ -8,7 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmgym.records import Problem, Scores, Transcript, Turn, Verdict
-from lmgym.rewards import Correct, Format, Length, PartialCredit, make_reward, score
+from lmgym.rewards import (
+    Clipped,
+    Correct,
+    Format,
+    Length,
+    PartialCredit,
+    Shaped,
+    at_step,
+    make_reward,
+    score,
+)
 
 
 def some_none(transcripts):
@@ -34,6 +44,9 @@ REWARDS = {
     "none": make_reward(some_none),
     "fragile": make_reward(fragile),
     "trl": make_reward(trl_style),
+    "shaped": Shaped(Length(pay="step"), lambda states: [len(state.response) / 8 for state in states], 0.5),
+    "clipped": Clipped(make_reward(fragile) - Length(), -0.5, 0.25),
+    "waiting": at_step(0.5 * Length() + make_reward(some_none)),
     "limited": make_reward("length", timeout_s=60.0),
     "sum": Correct()
     + 0.1 * Format()
