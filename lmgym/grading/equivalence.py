@@ -84,6 +84,8 @@ def judge(
         return None
     except UndefinedError:
         return _WRONG
+    except RecursionError:  # a budget of depth beyond what the caller's stack has left
+        return Comparison(False, "limit")
     except Refusal as refusal:
         return Comparison(False, "limit") if refusal.reason == "limit" else _WRONG
 

@@ -15,10 +15,9 @@ from collections.abc import Callable
 from itertools import product
 from typing import Any
 
-from lmgym.grading.budgets import Budgets
+from lmgym.grading.budgets import Budgets, Refusal
 from lmgym.grading.sympy_bridge import to_sympy
 from lmgym.grading.tree import Node
-from lmgym.grading.values import UndefinedError
 
 _NUM_POINTS = 5
 _DIGITS = 30
@@ -36,14 +35,14 @@ def are_identical(left: Node, right: Node, budgets: Budgets) -> bool:
     """
     try:
         first, second = to_sympy(left, budgets), to_sympy(right, budgets)
-    except UndefinedError:
+        difference = first - second
+        if difference.is_zero:
+            return True
+        return _agree_at_points(first, second) and _is_zero(difference)
+    except Refusal:
+        raise
+    except Exception:  # UndefinedError, and sympy's own failures, of any type: nothing is shown
         return False
-    difference = first - second
-    if difference.is_zero:
-        return True
-    if not _agree_at_points(first, second):
-        return False
-    return _is_zero(difference)
 
 
 def _agree_at_points(first: Any, second: Any) -> bool:

@@ -71,6 +71,8 @@ class Condition(NamedTuple):
     side: Node
     """the difference, compared with zero"""
     form: Ratio
+    is_suspect: bool
+    """a divisor may be zero in disguise"""
 
 
 def find_conditions(node: Node, context: Context) -> list[Condition]:
@@ -91,7 +93,7 @@ def find_conditions(node: Node, context: Context) -> list[Condition]:
         form = canonical(side, context.work)
         if not form.top or not variables_of(side) or _is_constant(form):
             raise UndefinedError
-        found.append(Condition(operator, side, form))
+        found.append(Condition(operator, side, form, context.work.is_suspect))
     return found
 
 
@@ -126,9 +128,9 @@ def _are_proportional(left: Condition, right: Condition, context: Context) -> bo
     if parts.keys() == others.keys():
         key = min(parts)
         mine, theirs = multiply(others[key], first, work), multiply(parts[key], second, work)
-        if mine == theirs:
+        if mine == theirs and not (left.is_suspect or right.is_suspect):
             return True
-    if is_decided(left.form, right.form):
+    if is_decided(left.form, right.form) and not (left.is_suspect or right.is_suspect):
         return False
     if context.decide is None:
         return None

@@ -14,6 +14,7 @@ from lmgym.grading.rules import Rules
 from lmgym.grading.tree import Node
 from lmgym.grading.values import NotRationalError, Number, UndefinedError, evaluate
 
+_WORK_OF_NUMBERS = 20
 Decide = Callable[[Node, Node], bool]
 _DEGREES = frozenset(("degree", "degrees", "deg", "\N{DEGREE SIGN}"))
 
@@ -138,6 +139,7 @@ def equal_scalars(left: Node, right: Node, context: Context) -> bool | None:
             return True
         if is_decided(first, second):
             return False
+    context.work.spend(_WORK_OF_NUMBERS)
     if differ_somewhere(left, right):
         return False
     return context.decide(left, right) if context.decide is not None else None

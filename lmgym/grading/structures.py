@@ -140,6 +140,8 @@ def _equal_collections(left: Node, right: Node, context: Context) -> bool | None
         return _match(first, second, context)
     if "list" in (left.head, right.head) and context.rules.lists == "in_order":
         return False
+    if _must_keep_order(first, second, context):
+        return False
     forth = every(some(equal(a, b, context) for b in second) for a in first)
     if forth is False:
         return False
@@ -188,8 +190,8 @@ def _equal_statements(left: Node, right: Node, context: Context) -> bool | None:
     if not context.rules.assignments:
         return False
     statement, other = (left, right) if left.head == "relation" else (right, left)
-    if other.head in _COLLECTIONS and other.head != "set":
-        return every(equal(part, statement, context) for part in other.args) if other.args else False
+    if other.head == "either":
+        return every(equal(part, statement, context) for part in other.args)
     found = find_assignment(statement, context)
     return False if found is None else equal(found.value, other, context)
 

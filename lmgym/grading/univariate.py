@@ -88,7 +88,7 @@ def is_irreducible(coefficients: Coefficients) -> bool | None:
             if divisors is None:
                 return None
             choices.append((point, divisors))
-        if math.prod(2 * len(divisors) for _, divisors in choices) > 40 * _MAX_DIVISORS:
+        if math.prod(2 * len(divisors) for _, divisors in choices) > 5 * _MAX_DIVISORS:
             return None
         if _has_factor(integers, choices):
             return False
