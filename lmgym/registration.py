@@ -32,6 +32,7 @@ TABLE: tuple[Entry, ...] = (
     Entry("lmgym/Math-v0", _ARITHMETIC + "Math", "Arithmetic from one-digit sums to long mixed expressions."),
     Entry("lmgym/Dataset-v0", "lmgym.tasks.dataset:Dataset", "Any data set of questions and answers."),
     Entry("lmgym/Countdown-v0", "lmgym.tasks.countdown:Countdown", "Reach a target with given numbers."),
+    Entry("lmgym/ReasoningGym-v0", "lmgym.tasks.reasoning_gym:ReasoningGym", "The tasks of reasoning-gym."),
     Entry("lmgym/Echo-v0", _PROBES + "Echo", "Probe: repeat the word."),
     Entry("lmgym/Reverse-v0", _PROBES + "Reverse", "Probe: say the word backwards."),
     Entry("lmgym/Count-v0", _PROBES + "Count", "Probe: count a letter."),
