@@ -30,8 +30,8 @@ from tests.lmgym.grading.cases import Case, read_cases
 
 MAX_SECONDS = 1.0
 """of CPU in the process that asks"""
-MAX_WAIT = 3.0
-"""seconds by the clock; longer than the deadline of TIMEOUT_S because the machine may be busy"""
+MAX_WAIT = 10.0
+"""seconds by the clock; longer than TIMEOUT_S, which does not count the start of a new worker"""
 TIMEOUT_S = 0.5
 BATCH = 500
 POLICIES = ("final", "boxed", "marker", "last_line", "whole", "choice")
@@ -64,18 +64,62 @@ def make_input(cases: list[Case], seed: int, number: int) -> tuple[str, str, str
     rng = random.Random(f"{seed} {number}")
     case = rng.choice(cases)
     kind = rng.random()
-    if kind < 0.55:
+    if kind < 0.4:
         response = mutate(case.response[:4000], rng, cases)
-    elif kind < 0.85:
+    elif kind < 0.75:
+        response = make_expression(rng, rng.randint(1, 5))
+        if rng.random() < 0.3:
+            response = mutate(response, rng, cases)
+    elif kind < 0.9:
         response = "".join(rng.choices(SNIPPETS, k=rng.randint(0, 40)))
     else:
         response = random_text(rng, rng.randint(0, 60))
     if rng.random() < 0.5:
         response = f"\\boxed{{{response}}}"
-    gold = case.gold if rng.random() < 0.9 else mutate(case.gold, rng, cases)
+    gold = case.gold
+    if rng.random() < 0.3:
+        gold = make_expression(rng, rng.randint(1, 3)) if rng.random() < 0.8 else mutate(gold, rng, cases)
     prompt = rng.choice([case.prompt, response[: rng.randint(0, 40)]]) if rng.random() < 0.1 else None
     policy = "final" if rng.random() < 0.7 else rng.choice(POLICIES)
     return gold, response, policy, prompt
+
+
+LEAVES = (
+    "0",
+    "1",
+    "2",
+    "7",
+    "12",
+    "0.5",
+    "x",
+    "y",
+    "n",
+    "\\pi",
+    "e",
+    "i",
+    "\\infty",
+    "10^9",
+    "99",
+    "-1",
+    "\\alpha",
+)
+FORMS = (
+    "@+@", "@-@", "@\\cdot @", "@@", "@/@", "\\frac{@}{@}", "@^{@}", "@^2", "(@)^{@}", "\\sqrt{@}",
+    "\\sqrt[3]{@}", "\\sqrt[@]{@}", "-@", "(@)", "@!", "|@|", "\\lfloor @\\rfloor", "\\sin @", "\\cos(@)",
+    "\\tan^2 @", "\\ln @", "\\log_2 @", "\\log_{@} @", "\\arctan @", "e^{@}", "\\binom{@}{@}", "\\gcd(@,@)",
+    "@ \\pm @", "@ \\bmod @", "@\\%", "@^\\circ", "@ \\text{ cm}", "@=@", "@<@", "@ \\le @ < @",
+    "x \\in [@,@)", "(@,@)", "[@,@]", "\\{@,@\\}", "@,@", "@ \\text{ or } @", "(@,@) \\cup [@,\\infty)",
+    "\\begin{pmatrix} @ & @ \\\\ @ & @ \\end{pmatrix}", "@_{@}", "\\overline{@}", "\\max(@,@)", "(@+@)^{@}",
+    "x^{@}+@", "@\\setminus @", "@ \\cap @",
+)  # fmt: skip
+
+
+def make_expression(rng: random.Random, depth: int) -> str:
+    """Returns a text of the grammar, or nearly so, nested up to ``depth``."""
+    if depth <= 0 or rng.random() < 0.15:
+        return rng.choice(LEAVES)
+    first, *rest = rng.choice(FORMS).split("@")
+    return first + "".join(make_expression(rng, depth - 1) + text for text in rest)
 
 
 def mutate(text: str, rng: random.Random, cases: list[Case]) -> str:
