@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lmgym.errors import LmgymError, MissingDependencyError, UnknownNameError
+from lmgym.grading.command import GradeConfig, run_grade
 from lmgym.play import PlayConfig, play
 from lmgym.registration import TABLE
 
@@ -38,6 +39,7 @@ usage: lmgym COMMAND [OPTIONS]
 EXAMPLES = """\
   lmgym list
   lmgym play lmgym/Math-v0 --level 3
+  lmgym grade 5/2 '\\boxed{2.5}'
   lmgym train ppo --help
 """
 
@@ -64,7 +66,11 @@ def list_environments(config: ListConfig) -> None:
     make_console().print(table)
 
 
-OWN_COMMANDS = {"list": Command(ListConfig, list_environments), "play": Command(PlayConfig, play)}
+OWN_COMMANDS = {
+    "list": Command(ListConfig, list_environments),
+    "play": Command(PlayConfig, play),
+    "grade": Command(GradeConfig, run_grade),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

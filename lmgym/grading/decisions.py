@@ -18,10 +18,14 @@ from lmgym.grading.extraction import is_hedged
 from lmgym.grading.gold import Gold
 from lmgym.grading.policies import Policy
 from lmgym.grading.rules import Rules
+from lmgym.grading.tree import Node
 from lmgym.records import Status
 
 MAX_REMEMBERED: Final = 4096
 """Slow decisions that are kept."""
+MAX_QUICK_NODES: Final = 200
+MAX_QUICK_DEPTH: Final = 12
+"""A larger or deeper answer is compared where it can be killed, however quick that should be."""
 _OF_SEVERAL: Final = frozenset(("either", "list", "set", "relation", "union", "plus_minus", "interval"))
 """Heads of golds to which an answer may say "or"."""
 
@@ -42,7 +46,12 @@ _WRONG_NUMBER = Decision("wrong", "wrong", "numbers")
 
 def decide_quickly(gold: Gold, answer: str) -> Decision | None:
     """Returns whether ``answer`` is ``gold``, in milliseconds; None if only a worker can tell."""
-    if gold.number is not None:
+    budgets = gold.policy.budgets
+    if (
+        gold.number is not None
+        and len(answer) <= budgets.max_answer_chars
+        and len(answer) <= budgets.max_digits
+    ):
         value = parse_number(answer).value
         if value is not None:
             return _RIGHT_NUMBER if value == gold.number else _WRONG_NUMBER
@@ -86,6 +95,8 @@ def are_same(answer: str, other: str, policy: Policy) -> bool:
     rules = _without_solving(policy.rules)
     try:
         nodes = (parse(answer, rules, policy.budgets), parse(other, rules, policy.budgets))
+        if not all(map(_is_small, nodes)):
+            return False
         comparison = compare(*nodes, rules, policy.budgets)
     except (Refusal, RecursionError):
         return False
@@ -104,7 +115,10 @@ def _decide_by_rules(gold: Gold, answer: str) -> Decision | None:
     rules, budgets = gold.policy.rules, gold.policy.budgets
     assert gold.node is not None
     try:
-        comparison = compare(gold.node, parse(answer, rules, budgets), rules, budgets)
+        node = parse(answer, rules, budgets)
+        if not _is_small(node):
+            return None
+        comparison = compare(gold.node, node, rules, budgets)
     except Refusal as refusal:
         return Decision("wrong", refusal.reason, "reading")
     except RecursionError:  # the caller's stack is nearly full; a worker's is empty
@@ -114,6 +128,16 @@ def _decide_by_rules(gold: Gold, answer: str) -> Decision | None:
     if comparison.is_equal:
         return Decision("correct", "", "rules")
     return Decision("wrong", comparison.reason, "rules")
+
+
+def _is_small(node: Node) -> bool:
+    level, num_nodes = [node], 1
+    for _ in range(MAX_QUICK_DEPTH):
+        level = [arg for parent in level for arg in parent.args]
+        num_nodes += len(level)
+        if not level or num_nodes > MAX_QUICK_NODES:
+            break
+    return not level and num_nodes <= MAX_QUICK_NODES
 
 
 def _leaves_open(gold: Gold, answer: str) -> bool:

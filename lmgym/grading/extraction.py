@@ -23,7 +23,7 @@ _HEDGES = frozenset(
     ("or", "not", "isn't", "isn’t", "never", "cannot", "maybe", "perhaps", "possibly", "probably", "either")
 )
 _LINKS = frozenset(("be", "equal", "equals", "exactly", "simply", "the", "answer", "to", "value"))
-_WORD = re.compile(r"[A-Za-z'’]+")
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z'’]+")  # but no command such as \not
 _OR = re.compile(r"[$).,*:;\]\\ ]{0,8}\(?or\b(?! (?:equivalently|simply|just|rather)\b)", re.IGNORECASE)
 _CHOICE = re.compile(
     r"[\"'“‘*]{0,3}(?:\\(?:text|textbf|mathrm|mathbf)\{)?(?:\(([A-Za-z])\)|([A-Za-z])(?=[.):}\"'”’*]|$))"

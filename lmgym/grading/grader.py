@@ -56,7 +56,7 @@ def grade(
     >>> grade("7", r"It is \boxed{7} or \boxed{8}.").reason
     'several_answers'
     """
-    _check_timeout(timeout_s)
+    check_timeout(timeout_s)
     found = _find(gold, response, policy, prompt)
     if isinstance(found, Verdict):
         return found
@@ -80,7 +80,7 @@ def grade_batch(
         InvalidValueError: the sequences differ in length, and as ``grade``.
         UnknownNameError: no policy has that name.
     """
-    _check_timeout(timeout_s)
+    check_timeout(timeout_s)
     if len(golds) != len(responses) or (prompts is not None and len(prompts) != len(golds)):
         sizes = f"{len(golds)} golds, {len(responses)} responses"
         raise InvalidValueError(
@@ -103,9 +103,23 @@ def grade_batch(
     return [verdict for verdict in verdicts if verdict is not None]
 
 
+def find_answer(response: str, policy: Policy, prompt: str | None = None) -> tuple[str | None, str]:
+    """Returns the one final answer of ``response``, None if there is none, and a reason against it or ""."""
+    answer, others, reason = extract(response, policy, prompt)
+    if others and not all(are_same(answer or "", other, policy) for other in others):
+        return answer, "several_answers"
+    return answer, reason
+
+
 def make_verdict(decision: Decision, answer: str) -> Verdict:
     """Returns the verdict that a decision on ``answer`` amounts to."""
     return Verdict(decision.status, decision.reason, answer, 1.0 if decision.status == "correct" else 0.0)
+
+
+def check_timeout(timeout_s: float) -> None:
+    """Raises InvalidValueError unless ``timeout_s`` is a number in (0, MAX_TIMEOUT_S]."""
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not _is_time(timeout_s):
+        raise InvalidValueError(f"timeout_s must be a number in (0, {MAX_TIMEOUT_S:g}], got {timeout_s!r}.")
 
 
 def _find(
@@ -119,11 +133,9 @@ def _find(
     ready = _make_ready(gold, policy)
     if ready is None:
         return _BROKEN_GOLD
-    answer, others, reason = extract(response, ready.policy, prompt)
-    if answer is None:
-        return Verdict("wrong", reason)
-    if others and not all(are_same(answer, other, ready.policy) for other in others):
-        return Verdict("wrong", "several_answers", answer)
+    answer, reason = find_answer(response, ready.policy, prompt)
+    if answer is None or reason:
+        return Verdict("wrong", reason, answer)
     decision = decide_quickly(ready, answer)
     if decision is None:
         return ready, answer
@@ -150,11 +162,6 @@ def _decide_all(pairs: list[tuple[Gold, str]], timeout_s: float) -> list[Decisio
     golds, answers = zip(*pairs, strict=True)
     with ThreadPoolExecutor(num_threads, "lmgym-grading") as threads:
         return list(threads.map(decide_slowly, golds, answers, [timeout_s] * len(pairs)))
-
-
-def _check_timeout(timeout_s: float) -> None:
-    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not _is_time(timeout_s):
-        raise InvalidValueError(f"timeout_s must be a number in (0, {MAX_TIMEOUT_S:g}], got {timeout_s!r}.")
 
 
 def _is_time(timeout_s: float) -> bool:

@@ -22,6 +22,7 @@ LEAD_IN = re.compile(
 
 _FENCE = "```"
 _VERBATIM = re.compile(r"\\(begin|end)\{(?:verbatim|lstlisting|comment)\*?\}")
+_SENTENCE_END = re.compile(r"(?<=[.?!:]) ")
 _BOX = re.compile(r"[$*#= ]{0,8}\\(?:boxed|fbox)\b")
 
 
@@ -47,7 +48,7 @@ def _tag_pattern(tags: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def cut_copies(text: str, prompt: str, marker: str) -> str:
-    r"""Returns ``text`` without copies of the prompt, or of lines of it that hold a box or marker.
+    r"""Returns ``text`` without copies of the prompt, or of its lines and sentences with a box or marker.
 
     A line such as "The answer is \boxed{4}.", which an example in the prompt may have in common with an
     honest response, stays.
@@ -64,17 +65,17 @@ def cut_copies(text: str, prompt: str, marker: str) -> str:
 def _passages(prompt: str, marker: str) -> tuple[str, ...]:
     """Returns what counts as copied, the longest first."""
     whole = prompt.strip()
-    lines = {line.strip() for line in whole.split("\n")}
-    found = {line for line in lines if _BOX.search(line) or marker in line}
-    found = {line for line in found if not _says_an_answer(line, marker)}
+    pieces = {piece.strip() for line in whole.split("\n") for piece in (line, *_SENTENCE_END.split(line))}
+    found = {piece for piece in pieces if _BOX.search(piece) or marker in piece}
+    found = {piece for piece in found if not _says_an_answer(piece, marker)}
     found.add(whole)
     long = (passage for passage in found if len(passage) >= MIN_COPY_CHARS)
     return tuple(sorted(long, key=lambda passage: (-len(passage), passage))[:MAX_PASSAGES])
 
 
-def _says_an_answer(line: str, marker: str) -> bool:
-    lead_in = LEAD_IN.match(line)
-    rest = line[lead_in.end() :] if lead_in else line
+def _says_an_answer(piece: str, marker: str) -> bool:
+    lead_in = LEAD_IN.match(piece)
+    rest = piece[lead_in.end() :] if lead_in else piece
     return rest.startswith(marker) or _BOX.match(rest) is not None
 
 

@@ -227,6 +227,8 @@ class Pool:
                 self._workers.discard(worker)
                 self._counts["restarts"] += 1
                 self._launch()
+                if len(self._workers) < min(2, self.size):  # where one was lost, another one may be soon
+                    self._launch()
             self._changed.notify_all()
         if is_ours and not is_whole:
             worker.kill()
