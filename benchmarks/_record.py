@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 RESULTS = Path(__file__).resolve().parent / "results"
-PACKAGES = ("lmgym", "numpy", "gymnasium", "torch", "transformers", "tokenizers", "reasoning-gym", "trl", "sympy",
-            "math-verify")  # fmt: skip
+PACKAGES = (
+    "lmgym", "numpy", "gymnasium", "torch", "transformers", "tokenizers", "reasoning-gym", "trl", "sympy",
+    "math-verify",
+)  # fmt: skip
 
 
 class Mark(TypedDict):
