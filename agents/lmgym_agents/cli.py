@@ -7,11 +7,12 @@ from typing import Any
 
 from lmgym_agents.eval_command import Eval, run_eval
 from lmgym_agents.train_commands import TrainPPO, TrainSFT, train_ppo, train_sft
+from lmgym_agents.train_prm_command import TrainPRM, train_prm
 
 Subcommand = tuple[type, Callable[[Any], int | None]]
 
 SUBCOMMANDS: Mapping[str, Subcommand | Mapping[str, Subcommand]] = {
-    "train": {"ppo": (TrainPPO, train_ppo), "sft": (TrainSFT, train_sft)},
+    "train": {"ppo": (TrainPPO, train_ppo), "sft": (TrainSFT, train_sft), "prm": (TrainPRM, train_prm)},
     "eval": (Eval, run_eval),
 }
 """By name: the configuration that the command line fills, and what is done with it."""

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, cast
 
 import torch
 import tyro
@@ -34,6 +34,15 @@ from lmgym_agents.run_options import EnvOptions, FolderOptions, ModelOptions
 from lmgym_agents.train import Stage, TrainingResult, run_stages
 
 Flat = tyro.conf.OmitArgPrefixes
+
+
+class RunConfig(Protocol):
+    """What the configurations of all training commands, dataclasses, have in common."""
+
+    @property
+    def env(self) -> EnvOptions: ...
+    @property
+    def folder(self) -> FolderOptions: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +113,7 @@ def train_ppo(config: TrainPPO) -> int:
     env = config.env.make_env(config.num_envs, tokenizer)
     policy = config.model.make_policy(tokenizer, context=env.context_length, seed=seed)
     engine = _make_engine(policy, tokenizer, config.num_envs)
-    with _open(config, "ppo", env, policy) as run, TrainingDisplay() as display:
+    with open_run(config, "ppo", env, policy, seed) as run, TrainingDisplay() as display:
         measure = _Measure(config.env, config.evaluation, policy, tokenizer, engine, display)
 
         def make_ppo() -> PPO:
@@ -140,7 +149,7 @@ def train_sft(config: TrainSFT) -> int:
     env = config.env.make_env(1, tokenizer)
     policy = config.model.make_policy(tokenizer, context=env.context_length, seed=seed)
     engine = _make_engine(policy, tokenizer, 1024)
-    with _open(config, "sft", env, policy) as run, TrainingDisplay() as display:
+    with open_run(config, "sft", env, policy, seed) as run, TrainingDisplay() as display:
         measure = _Measure(config.env, config.evaluation, policy, tokenizer, engine, display)
 
         def make_sft() -> SFT:
@@ -188,16 +197,15 @@ def _make_engine(policy: Policy, tokenizer: TextTokenizer, rows: int) -> Engine:
     return Engine(policy.model, max_rows=min(rows, 1024), pad_id=tokenizer.pad_id)
 
 
-def _open(config: TrainPPO | TrainSFT, kind: str, env: TokenVectorEnv, policy: Policy) -> RunFolder:
+def open_run(config: RunConfig, kind: str, env: TokenVectorEnv, policy: Policy, seed: int) -> RunFolder:
     """Returns the run's folder; its config.json also says what the names in it stand for.
 
     A model folder or a tokenizer whose content has changed since is thus refused on resume.
     """
     folder = config.folder
     name = config.env.env.rpartition("/")[2].lower()
-    seed = config.ppo.seed if isinstance(config, TrainPPO) else config.sft.seed
     path = folder.choose(f"{name}-{kind}-seed{seed}")
-    plain = dataclasses.asdict(config)
+    plain = dataclasses.asdict(cast("Any", config))
     # The folder's own place and the wish to resume say nothing about what is learned.
     plain["folder"].pop("out")
     plain["folder"].pop("resume")

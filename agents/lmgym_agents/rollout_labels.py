@@ -1,0 +1,71 @@
+"""Responses of a policy with Monte-Carlo labels: what a process reward model learns from without a checker.
+
+In: a policy's engine and a task. Out: labelled responses. Left out: learning from them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from lmgym.records import Problem
+from lmgym.seeding import make_key
+from lmgym.tasks.base import Task
+from lmgym.tokenization import TextTokenizer
+from lmgym_agents.engine import Engine
+from lmgym_agents.process_values import RolloutValues, cut_prefixes
+from lmgym_agents.sampling import SamplingParams
+from lmgym_agents.step_labels import LabelledResponse, label_by_values
+
+
+def sample_responses(
+    engine: Engine,
+    tokenizer: TextTokenizer,
+    problems: Sequence[Problem],
+    params: SamplingParams,
+    *,
+    seed: int,
+) -> list[str]:
+    """Returns one response to each problem; one that its budget has cut is left as it is."""
+    prefix = np.array(tokenizer.prefix_ids, np.int64)
+    prompts = [np.concatenate([prefix, ids]) for ids in tokenizer.encode_batch([p.prompt for p in problems])]
+    params = dataclasses.replace(params, stop_ids=tokenizer.end_ids)
+    generation = engine.generate(prompts, params, seed=make_key(seed, "responses"))
+    return tokenizer.decode_batch(generation.tokens.numpy(), generation.lengths.numpy())
+
+
+def sample_labelled(
+    engine: Engine,
+    task: Task,
+    tokenizer: TextTokenizer,
+    problems: Sequence[Problem],
+    *,
+    num_rollouts: int = 8,
+    kind: Literal["soft", "hard"] = "soft",
+    params: SamplingParams | None = None,
+    seed: int = 0,
+) -> list[LabelledResponse]:
+    """Returns one sampled response to each problem, its steps labelled by roll-outs of the same policy.
+
+    Args:
+        engine: of the policy.
+        task: verifies roll-outs; single-turn.
+        tokenizer: of the policy.
+        problems: of the task.
+        num_rollouts: k, from each prefix.
+        kind: "soft": rates of success; "hard": whether any roll-out succeeds.
+        params: how tokens are drawn; default: temperature 1 and the task's budget.
+        seed: of all sampling.
+    """
+    params = params or SamplingParams(max_new_tokens=task.default_max_new_tokens)
+    rollouts = RolloutValues(engine, task, tokenizer, params, num_rollouts=num_rollouts, seed=seed)
+    responses = sample_responses(engine, tokenizer, problems, params, seed=seed)
+    cuts = [cut_prefixes(problem, text) for problem, text in zip(problems, responses, strict=True)]
+    values = iter(rollouts.measure([prefix for prefixes in cuts for prefix in prefixes]))
+    return [
+        label_by_values(problem, text, [next(values) for _ in prefixes], kind=kind)
+        for problem, text, prefixes in zip(problems, responses, cuts, strict=True)
+    ]
