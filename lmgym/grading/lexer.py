@@ -31,9 +31,9 @@ class Token(NamedTuple):
 
 
 _SPACE = re.compile(r"(?:[ \t\r\n~]|\\(?:[,:;! >]|q?quad(?![A-Za-z])))+")
-_DIGITS = re.compile(
-    r"[0-9]{1,3}(?:(?:,\\!\s*|\\!,|\{,\}|\\,)[0-9]{3}(?![0-9]))+|[0-9]+(?:,[0-9]+)+|[0-9]+", re.ASCII
-)
+_TYPESET = r"[0-9]{1,3}(?:(?:,\\!\s*|\\!,|\{,\}|\\,)[0-9]{3}(?![0-9]))+"
+_DIGITS = re.compile(_TYPESET + "|[0-9]+(?:,[0-9]+)+|[0-9]+")
+_DIGITS_AFTER_COMMA = re.compile(_TYPESET + "|[0-9]+")
 _GROUPED = re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3})+")
 _AFTER_POINT = re.compile(r"\.([0-9]*)(?:\\(?:overline|bar)\s*\{\s*([0-9]+)\s*\}|\(([0-9]+)\))?")
 _EXPONENT = re.compile(
@@ -143,7 +143,8 @@ class Lexer:
     def _whole(self) -> str:
         """Returns the digits before the point, without separators of thousands."""
         start = self._position
-        match = _DIGITS.match(self._text, start)
+        follows_comma = start > 0 and self._text[start - 1] == ","
+        match = (_DIGITS_AFTER_COMMA if follows_comma else _DIGITS).match(self._text, start)
         if match is None:
             return ""
         self._position = match.end()
@@ -152,8 +153,7 @@ class Lexer:
             return run
         if "," in run and "\\" not in run and "{" not in run:
             separates = self._rules.thousands == "none" or (self._brackets and self._brackets[-1])
-            follows_comma = start > 0 and self._text[start - 1] == ","
-            if separates or follows_comma or _GROUPED.fullmatch(run) is None:
+            if separates or _GROUPED.fullmatch(run) is None:
                 self._position = start + run.index(",")
                 return run[: run.index(",")]
         return "".join(filter(str.isdigit, run))

@@ -14,7 +14,7 @@ from lmgym.grading.tree import Node
 
 
 def sketch(node: Node) -> str:
-    """A tree in one line: numbers, constants and variables by name, words quoted, all else head<value>(...)."""
+    """A tree in one line: numbers and names as they are, words quoted, all else head<value>(...)."""
     if node.head in ("number", "constant", "variable", "named_set"):
         return str(node.value)
     if node.head == "text":
@@ -283,17 +283,18 @@ def test_a_text_is_read_as(text):
 
 
 UNPARSED = [
-    "", " ", ".", "$", "$$", "{", "}", "(", ")", "\\", "\\boxed{}", "\\text{}", "$ $", "-", "1+", "*2", "=5", "x=",
-    "()", "(1", "1)", "(1]", "[1,2,3)", "1,", ",1", "1,,2", "\\{1,...,9\\}", "...", "0.333...", "1..2", "1.2.3",
-    "2 000", "2 3", "007", "(1,000)", "x2", "(2)3", "5!!", "2^3!", "1:2:3", "\\{x : x > 1\\}", "2\\frac{5}{3}",
-    "2 5/3", "\\frac123", "\\frac{1}", "\\frac{1}23", "\\sqrt", "\\sin", "\\sin^{-2} x", "\\gcd(2)", "sin(1, 2)",
-    "129_8", "12_1", "12_{99}", "12_{zwei}", "x = 1 = \\text{and}", "1,2;3", "A \\cup B \\cap C", "1 \\cup 2",
-    "x + tea", "\\{1\\} + 2", "5 cm cm + 1", "7 is wrong", "5 not", "1 \\mp 2", "x \\approx 3", "\\foo", "5$",
-    "\\begin{pmatrix}1&2\\\\3\\end{pmatrix}", "\\begin{pmatrix}1", "\\begin{evil}1\\end{evil}", "\\mathbb{X}",
-    "\\sum_{k=1}^{10^{12}}k", "\\int_0^1 x", "__import__('os').system('id')", "exec('x')", "quit()",
+    "", " ", ".", "$", "$$", "{", "}", "(", ")", "\\", "\\boxed{}", "\\text{}", "$ $", "-", "1+", "*2",
+    "=5", "x=", "()", "(1", "1)", "(1]", "[1,2,3)", "1,", ",1", "1,,2", "\\{1,...,9\\}", "...", "0.333...",
+    "1..2", "1.2.3", "2 000", "2 3", "007", "(1,000)", "x2", "(2)3", "5!!", "2^3!", "1:2:3",
+    "\\{x : x > 1\\}", "2\\frac{5}{3}", "2 5/3", "\\frac123", "\\frac{1}", "\\frac{1}23", "\\sqrt", "\\sin",
+    "\\sin^{-2} x", "\\gcd(2)", "sin(1, 2)", "129_8", "12_1", "12_{99}", "12_{zwei}", "x = 1 = \\text{and}",
+    "1,2;3", "A \\cup B \\cap C", "1 \\cup 2", "x + tea", "\\{1\\} + 2", "5 cm cm + 1", "7 is wrong",
+    "5 not", "1 \\mp 2", "x \\approx 3", "\\foo", "5$", "\\begin{pmatrix}1&2\\\\3\\end{pmatrix}",
+    "\\begin{pmatrix}1", "\\begin{evil}1\\end{evil}", "\\mathbb{X}", "\\sum_{k=1}^{10^{12}}k",
+    "\\int_0^1 x", "__import__('os').system('id')", "exec('x')", "quit()",
     "().__class__.__bases__[0].__subclasses__()", "\\pi*open('f','w')", "[open('f','w')]",
-    "Symbol('y1', real=True)", "setattr(sympy,'Eq',1)", "\\write18{rm}", "!!python/object:os.system",
-    "a@b", "x'", "5#", "\\text{a", "\\left. x \\right|",
+    "Symbol('y1', real=True)", "setattr(sympy,'Eq',1)", "\\write18{rm}", "!!python/object:os.system", "a@b",
+    "x'", "5#", "\\text{a", "\\left. x \\right|",
 ]  # fmt: skip
 
 
@@ -399,10 +400,13 @@ def test_plain_numbers_are_read_as_by_the_grammar(text):
 
 
 PIECES = st.sampled_from(
-    "\\frac{ \\sqrt \\text{ \\left( \\right) \\pi \\cup \\begin{pmatrix} \\end{pmatrix} \\{ \\} \\boxed{ \\sin "
-    "{ } ( ) [ ] | + - * / ^ _ = < > , ; : ! % & $ . \\\\ 1 23 0 .5 1,234 e x xy tea cm or and in mod U ² ¾ ± ° "
-    "√ \u202e \x00 \ud800 π ٣ а".split()
-    + [" ", "\n"]
+    [
+        *"\\frac{ \\sqrt \\text{ \\left( \\right) \\pi \\cup \\begin{pmatrix} \\{ \\} \\sin".split(),
+        *"\\end{pmatrix} \\boxed{ { } ( ) [ ] | + - * / ^ _ = < > , ; : ! % & $ . \\\\ 1 23 0 .5 1,234 e x xy tea".split(),
+        *"cm or and in mod U ² ¾ ± ° √ \u202e \x00 \ud800 π ٣ а".split(),
+        " ",
+        "\n",
+    ]
 )
 
 
