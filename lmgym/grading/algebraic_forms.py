@@ -195,7 +195,7 @@ def _stays_irreducible(poly: Polynomial, names: list[str], shift: int) -> bool:
     for monomial, value in poly.items():
         total, degree = Fraction(value), 0
         for (kind, key), power in monomial:
-            if kind != "v" or not isinstance(power, int):
+            if kind != "v" or key not in names or not isinstance(power, int):
                 return True  # not a polynomial over Q: nothing is known of its factors
             if key == names[0]:
                 degree = power

@@ -25,7 +25,7 @@ from lmgym.grading.algebraic_forms import is_expanded, is_factored, is_simplifie
 from lmgym.grading.budgets import Budgets, Refusal
 from lmgym.grading.canonical import canonical
 from lmgym.grading.numeric import variables_of
-from lmgym.grading.polynomials import Work, atoms_of, rational_value
+from lmgym.grading.polynomials import Work, atoms_of, raise_ratio, rational_value
 from lmgym.grading.rules import Form
 from lmgym.grading.tree import Node
 from lmgym.grading.values import UndefinedError, exact_value
@@ -38,6 +38,19 @@ _WRAPPERS = frozenset(("percent", "degrees", "quantity", "list", "tuple", "set",
                        "difference", "matrix", "row", "either", "plus_minus"))  # fmt: skip
 _IRREDUCIBLE = frozenset(("sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "arccot",
                           "arcsec", "arccsc", "sinh", "cosh", "tanh", "exp", "ln", "log"))  # fmt: skip
+
+
+_SINES = tuple(Fraction(k, 4) for k in range(5))
+_TANGENTS = (0, Fraction(1, 3), 1, 3)
+_SECANTS = (1, Fraction(4, 3), 2, 4)
+_SPECIAL_SQUARES: dict[str, tuple[int | Fraction, ...]] = {
+    "arcsin": _SINES,
+    "arccos": _SINES,
+    "arctan": _TANGENTS,
+    "arccot": _TANGENTS,
+    "arcsec": _SECANTS,
+    "arccsc": _SECANTS,
+}
 
 
 def is_solved(node: Node) -> bool:
@@ -190,8 +203,166 @@ def _is_solved_function(node: Node) -> bool:
     """A function of constants is solved if no exact value of it is known."""
     if node.value not in _IRREDUCIBLE or not all(map(is_solved, node.args)):
         return False
-    if node.value.startswith("arc") and _is_special_slope(node.args[0]):
+    if node.value.startswith("arc"):
+        return not _is_special(node.value, node.args[0])
+    try:
+        form = canonical(node, Work(_BUDGETS))
+    except (Refusal, UndefinedError):
         return False
+    if node.value == "log":
+        return rational_value(form) is None
+    return any(kind in "flx" or (kind, key) == ("c", "e") for kind, key in atoms_of(form.top, form.bottom))
+
+
+def _is_special(name: str, argument: Node) -> bool:
+    """Returns whether an inverse function has a known multiple of pi as its value."""
+    work = Work(_BUDGETS)
+    try:
+        square = rational_value(raise_ratio(canonical(argument, work), 2, work))
+    except (Refusal, UndefinedError):
+        return True
+    return square in _SPECIAL_SQUARES[name]
+
+
+_CHECKS.get(head)
+    return check is not None and check(node)
+
+
+def has_form(node: Node, form: Form) -> bool:
+    """Returns whether ``node`` is written in the form that ``Rules.form`` names."""
+    return form == "any" or _FORMS[form](node)
+
+
+def _is_solved_relation(node: Node) -> bool:
+    names = variables_of(node)
+    if len(names) > 1:
+        return True
+    sides = [arg for arg in node.args if arg.head != "variable"]
+    if names and (len(sides) == len(node.args) or any(variables_of(side) for side in sides)):
+        return False
+    return is_solved(sides[-1]) if set(node.value) == {"="} and sides else all(map(is_solved, sides))
+
+
+def _is_solved_negation(node: Node) -> bool:
+    return node.args[0].head != "negate" and is_solved(node.args[0])
+
+
+def _is_solved_fraction(node: Node) -> bool:
+    top, bottom = (_without_sign(arg) for arg in node.args)
+    if not is_solved(top) or not is_solved(bottom):
+        return False
+    first, second = _rational_factor(top), _rational_factor(bottom)
+    if first is None or second is None:
+        return True
+    if not isinstance(first, int) or not isinstance(second, int):
+        return False
+    return gcd(first, second) == 1 and (second != 1 or bottom.head != "number")
+
+
+def _rational_factor(node: Node) -> int | Fraction | None:
+    """Returns the rational number that stands as a factor in a solved value, None in a sum or decimal."""
+    if node.head == "number":
+        return int(node.value) if node.value == int(node.value) else Fraction(node.value)
+    if node.head == "product":
+        found = [_rational_factor(_without_sign(arg)) for arg in node.args if _is_rational(arg)]
+        return found[0] if found else 1
+    return Fraction(1, 2) if _is_rational(node) else 1  # a fraction within a fraction is never solved
+
+
+def _without_sign(node: Node) -> Node:
+    return node.args[0] if node.head == "negate" else node
+
+
+def _is_rational(node: Node) -> bool:
+    """Returns whether a solved ``node`` is written as a rational number."""
+    if node.head in ("number", "based", "mixed", "percent"):
+        return True
+    return node.head in ("negate", "divide") and all(map(_is_rational, node.args))
+
+
+def _is_solved_mixed(node: Node) -> bool:
+    whole, fraction = node.args
+    if whole.head != "number" or not is_solved(fraction):
+        return False
+    value = exact_value(fraction, _BUDGETS)
+    return value is not None and 0 < value < 1
+
+
+def _is_solved_sum(node: Node) -> bool:
+    kinds = []
+    for arg in node.args:
+        if not is_solved(arg):
+            return False
+        kinds.append(_irrational_part(_without_sign(arg)))
+    return len(set(kinds)) == len(kinds)
+
+
+def _irrational_part(node: Node) -> tuple[Node, ...]:
+    """Returns what is left of a solved term without its rational factor; terms of equal parts are alike."""
+    if _is_rational(node):
+        return ()
+    if node.head == "product":
+        return tuple(sorted((part for arg in node.args for part in _irrational_part(arg)), key=repr))
+    if node.head == "divide":
+        top, bottom = map(_irrational_part, node.args)
+        return (*top, Node("divide", bottom)) if bottom else top
+    return (node,)
+
+
+def _is_solved_product(node: Node) -> bool:
+    if _is_scientific(node):
+        return True
+    if not all(map(is_solved, node.args)):
+        return False
+    num_rational = sum(1 for arg in node.args if _is_rational(arg) or _has_rational_factor(arg))
+    num_roots = sum(1 for arg in node.args if arg.head == "root")
+    num_imaginary = sum(1 for arg in node.args if arg == Node("constant", (), "i"))
+    return num_rational <= 1 and num_roots <= 1 and num_imaginary <= 1
+
+
+def _has_rational_factor(node: Node) -> bool:
+    return node.head == "product" and any(_is_rational(arg) or _has_rational_factor(arg) for arg in node.args)
+
+
+def _is_scientific(node: Node) -> bool:
+    if len(node.args) != 2:
+        return False
+    first, last = _without_sign(node.args[0]), node.args[1]
+    if first.head != "number" or not 1 <= first.value < 10 or last.head != "power":
+        return False
+    base, exponent = last.args[0], _without_sign(last.args[1])
+    return base == Node("number", (), 10) and exponent.head == "number" and isinstance(exponent.value, int)
+
+
+def _is_solved_power(node: Node) -> bool:
+    """A power of two numbers is solved if it is irrational and its parts are solved."""
+    base, exponent = node.args
+    if not is_solved(base) or not is_solved(exponent):
+        return False
+    if base == Node("constant", (), "i") or exponent == Node("number", (), 1):
+        return False
+    if _is_rational(_without_sign(base)) and _is_rational(_without_sign(exponent)):
+        return _is_irrational(node)
+    return not (base.head == "root" and _is_rational(exponent)) and exponent != Node("number", (), 0)
+
+
+def _is_irrational(node: Node) -> bool:
+    try:
+        return exact_value(node, _BUDGETS) is None
+    except Refusal:
+        return False
+
+
+def _is_solved_root(node: Node) -> bool:
+    return is_solved(node.args[0]) and _is_irrational(node) and _without_sign(node.args[0]) == node.args[0]
+
+
+def _is_solved_function(node: Node) -> bool:
+    """A function of constants is solved if no exact value of it is known."""
+    if node.value not in _IRREDUCIBLE or not all(map(is_solved, node.args)):
+        return False
+    if node.value.startswith("arc"):
+        return not _is_special(node.value, node.args[0])
     try:
         form = canonical(node, Work(_BUDGETS))
     except (Refusal, UndefinedError):

@@ -12,6 +12,7 @@ from lmgym.grading.parser import parse
 from lmgym.grading.rules import Rules
 from lmgym.grading.tree import Node
 
+DEFAULT = Rules()
 EASY = Rules(must_be_solved=False)
 
 PAIRS = [
@@ -26,7 +27,7 @@ def pairs(sign: str) -> list[tuple[str, str]]:
     return [(left, right) for left, found, right in PAIRS if found == sign]
 
 
-def decide(gold: str, given: str, rules: Rules = Rules()) -> Comparison:
+def decide(gold: str, given: str, rules: Rules = DEFAULT) -> Comparison:
     """What a grader does: the fast part, then the slow one."""
     trees = parse(gold, rules), parse(given, rules)
     found = compare(*trees, rules)
