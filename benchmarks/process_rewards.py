@@ -1,11 +1,11 @@
-"""Process rewards on two-digit addition, worked line by line: how well wrong steps are found, what it is worth.
+"""Process rewards on two-digit addition, line by line: how well wrong steps are found, and what it is worth.
 
 A process reward model (nano, 0.15 million parameters) learns from demonstrations of which half end wrongly by
 a near miss, labelled by the task's checker. It is measured on the test split, whose problems it has not met:
 
 1. AUC and accuracy over all steps, and over the last step alone (right or wrong half of the time);
 2. reranking four demonstrations of a problem, against a choice by chance;
-3. reranking eight answers of a policy (another nano model, after a little SFT), against chance and a majority.
+3. reranking eight answers of a policy (another nano model, after a little SFT), also against a majority.
 
 Then the same policy's wrong answers: where its roll-outs stop succeeding, by a scan of all prefixes and by
 binary search, against the checker's first wrong step.
