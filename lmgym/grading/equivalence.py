@@ -6,6 +6,8 @@ symmetric; ``compare`` adds what is asked of the given side alone: that it is so
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import gcd
 from typing import NamedTuple
 
 from lmgym.grading.budgets import Budgets, Refusal
@@ -48,9 +50,29 @@ def compare(
         rules: what counts as the same.
         budgets: what is larger is "limit", and not tried.
     """
-    if gold.head == given.head == "number" and rules.decimals is None:  # nearly all answers
-        return _RIGHT if gold.value == given.value else _WRONG
+    if rules.decimals is None:  # nearly all answers
+        if gold.head == given.head == "number":
+            return _RIGHT if gold.value == given.value else _WRONG
+        first = _plain_value(gold)
+        second = _plain_value(given) if first is not None and rules.form == "any" else None
+        if second is not None:
+            return _RIGHT if first == second else _WRONG
     return judge(gold, given, rules, budgets, None)
+
+
+def _plain_value(node: Node) -> int | Fraction | None:
+    """Returns the value of a literal or a fraction in lowest terms, signed or not; None of others."""
+    head, args, value = node
+    if head == "number":
+        return value  # type: ignore[no-any-return]
+    if head == "negate" and args[0].head != "negate":
+        inner = _plain_value(args[0])
+        return None if inner is None else -inner
+    if head == "divide" and args[0].head == args[1].head == "number":
+        top, bottom = args[0].value, args[1].value
+        if isinstance(top, int) and isinstance(bottom, int) and bottom > 1 and gcd(top, bottom) == 1:
+            return Fraction(top, bottom)
+    return None
 
 
 def compare_slowly(

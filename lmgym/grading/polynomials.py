@@ -27,6 +27,7 @@ Polynomial = dict[Monomial, Number]
 UNIT: Monomial = ()
 IMAGINARY: Atom = ("c", "i")
 _WORK_PER_TERM = 10
+_ONE: Polynomial = {UNIT: 1}
 
 
 class Work:
@@ -77,6 +78,8 @@ def scale(poly: Polynomial, factor: Number) -> Polynomial:
 def multiply(left: Polynomial, right: Polynomial, work: Work) -> Polynomial:
     """Returns the product."""
     work.spend(len(left) * len(right))
+    if left == _ONE or right == _ONE:
+        return right if left == _ONE else left
     total: Polynomial = {}
     for a, x in left.items():
         for b, y in right.items():
@@ -156,9 +159,6 @@ class Ratio(NamedTuple):
     bottom: Polynomial
 
 
-_ONE: Polynomial = {UNIT: 1}
-
-
 def ratio(value: Number) -> Ratio:
     """Returns a rational as a Ratio."""
     return Ratio(constant(value), _ONE)
@@ -228,6 +228,8 @@ def rational_value(value: Ratio) -> Number | None:
     """Returns the rational that ``value`` is, None if it is none."""
     if not value.top:
         return 0
+    if value.bottom == _ONE:
+        return value.top.get(UNIT) if len(value.top) == 1 else None
     first = next(iter(value.bottom))
     if first not in value.top or len(value.top) != len(value.bottom):
         return None

@@ -101,6 +101,8 @@ def divide(top: Number, bottom: Number) -> Number:
     """Returns the exact quotient; raises UndefinedError for a zero divisor."""
     if bottom == 0:
         raise UndefinedError
+    if isinstance(top, int) and isinstance(bottom, int):
+        return top // bottom if top % bottom == 0 else Fraction(top, bottom)
     return reduce(Fraction(top) / bottom)
 
 
