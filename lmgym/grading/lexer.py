@@ -213,7 +213,7 @@ class Lexer:
             self._letters(("x",))
         else:
             after_digit = bool(self.tokens) and self.tokens[-1].kind == "number" and not self._is_spaced
-            letters = words.split_letters(name, after_digit)
+            letters = words.split_letters(name, after_digit or following == "^")  # as in xe^x
             if letters is None:
                 self._add("word", name)
             else:

@@ -69,8 +69,10 @@ COMMANDS |= {
 }
 COMMANDS |= {"\\": ("newline", None), "pounds": ("currency", "£"), "euro": ("currency", "€")}
 
-SPACES = frozenset((",", ":", ";", "!", " ", ">", "quad", "qquad", "thinspace", "displaystyle", "textstyle"))
-"""Commands that leave a space and nothing else."""
+SPACES = frozenset((",", ":", ";", "!", " ", ">")) | frozenset(
+    "quad qquad thinspace displaystyle textstyle bf it rm sf boldmath".split()
+)
+"""Commands that leave a space and nothing else; those of old fonts too."""
 SIZES = frozenset(
     "left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr limits nolimits mathrel".split()
 )
@@ -99,7 +101,7 @@ def split_letters(word: str, after_digit: bool = False) -> tuple[str, ...] | Non
 
     A run is a product only where its letters can stand in no second order, so that anagrams are never equal:
     two letters, or more without e, i, o, u, in strict alphabetical order; two letters that end in the
-    imaginary unit; any two after a digit. English words and names of units are words.
+    imaginary unit; any two after a digit or before a power. English words and names of units are words.
     """
     if len(word) == 1:
         return (GREEK.get(word, word),) if word.isascii() or word in GREEK else None
