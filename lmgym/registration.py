@@ -33,6 +33,7 @@ TABLE: tuple[Entry, ...] = (
     Entry("lmgym/Dataset-v0", "lmgym.tasks.dataset:Dataset", "Any data set of questions and answers."),
     Entry("lmgym/Countdown-v0", "lmgym.tasks.countdown:Countdown", "Reach a target with given numbers."),
     Entry("lmgym/ReasoningGym-v0", "lmgym.tasks.reasoning_gym:ReasoningGym", "The tasks of reasoning-gym."),
+    Entry("lmgym/Order-v0", "lmgym.tasks.order:Order", "Comparison: A > B and B > C, hence A > C."),
     Entry("lmgym/Echo-v0", _PROBES + "Echo", "Probe: repeat the word."),
     Entry("lmgym/Reverse-v0", _PROBES + "Reverse", "Probe: say the word backwards."),
     Entry("lmgym/Count-v0", _PROBES + "Count", "Probe: count a letter."),
@@ -40,6 +41,7 @@ TABLE: tuple[Entry, ...] = (
     Entry("lmgym/Guess-v0", _PROBES + "Guess", "Probe of several turns: find a number by asking."),
     Entry("lmgym/Shortcut-v0", _PROBES + "Shortcut", "Probe: a tempting answer is paid a little.",
           {"reward": "partial"}),
+    Entry("lmgym/WordProblem-v0", "lmgym.tasks.word_problem:WordProblem", "Grade-school problems in words."),
     Entry("lmgym/Maze-v0", "lmgym.tasks.maze:Maze", "Several turns: find the way through a maze."),
     Entry("lmgym/Wordle-v0", "lmgym.tasks.wordle:Wordle", "Several turns: find a word by guessing."),
 )

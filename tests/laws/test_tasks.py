@@ -21,7 +21,9 @@ from lmgym.tasks.base import HASHED_SPLITS, Task, split_of
 from lmgym.tasks.countdown import Countdown
 from lmgym.tasks.dataset import Dataset
 from lmgym.tasks.maze import Maze
+from lmgym.tasks.order import Order
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
+from lmgym.tasks.word_problem import WordProblem
 from lmgym.tasks.wordle import Wordle
 
 CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
@@ -38,6 +40,8 @@ CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     (Countdown, {"level": 8, "fractions": False}),
     (Countdown, {"preset": "game24"}),
     (Countdown, {"level": 4, "style": "worked", "prompt_style": "instruct", "use_all": True}),
+    *((Order, {"level": level}) for level in (1, 3, 5)),
+    (Order, {"level": 6, "style": "worked", "wording": ("taller", "left"), "prompt_style": "instruct"}),
     (Echo, {}),
     (Echo, {"length": 5, "alphabet": "xyz", "needs_stop": False}),
     (Reverse, {}),
@@ -54,6 +58,9 @@ CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     (Maze, {"level": 3, "wording": "words", "loops": 1.0, "max_steps": 30}),
     *((Wordle, {"level": level}) for level in (1, 4, 8)),
     (Wordle, {"level": 7, "wording": "words", "double_letters": "each"}),
+    *((WordProblem, {"level": level}) for level in (1, 3)),
+    (WordProblem, {"level": 2, "wording": "story", "style": "worked"}),
+    (WordProblem, {"level": 6, "style": "worked"}),
 ]
 NAMES = [f"{make.__name__}({','.join(f'{k}={v}' for k, v in options.items())})" for make, options in CONFIGS]
 TASKS = [make(**options) for make, options in CONFIGS]  # type: ignore[call-arg]

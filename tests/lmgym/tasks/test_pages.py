@@ -16,6 +16,8 @@ from lmgym.tasks.countdown_knobs import LEVELS as COUNTDOWN_LEVELS
 from lmgym.tasks.maze import LEVELS as MAZE_LEVELS
 from lmgym.tasks.maze import Maze
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
+from lmgym.tasks.word_problem import WordProblem
+from lmgym.tasks.word_problem_levels import LEVELS as WORD_PROBLEM_LEVELS
 from lmgym.tasks.wordle import LEVELS as WORDLE_LEVELS
 from lmgym.tasks.wordle import Wordle
 
@@ -136,3 +138,20 @@ def test_the_page_of_countdown_is_true() -> None:
     problem = Countdown().problem("train", 3)
     solutions = ", ".join(f"`{text}`" for text in Countdown().solutions(problem))
     assert f"count as one: {solutions} for `{problem.prompt}`." in page
+
+
+def test_the_page_of_word_problems_is_true() -> None:
+    page = (PAGES / "word_problem.md").read_text()
+    for level, (num_steps, num_asides, max_number, max_value, kinds, _) in WORD_PROBLEM_LEVELS.items():
+        cells = (level, num_steps, num_asides, max_number, max_value, ", ".join(kinds) or "–")
+        assert f"| {' | '.join(map(str, cells))} |" in page
+        problem = WordProblem(level=level).problem("train", 1)
+        row = f"| {level} | `{problem.prompt.rstrip()}` | `{problem.reference.value}` |"
+        assert (row in page) == (level <= 5)
+    task = WordProblem(level=2, wording="story")
+    for split in task.splits:
+        assert f"`{task.problem(split, 0).prompt.rstrip()}` |" in page
+    task = WordProblem(level=4, wording="story", style="worked")
+    problem = task.problem("train", 1)
+    (text,) = task.demonstrations(problem, np.random.default_rng(0))
+    assert f"```\n{problem.prompt}{text}\n```" in page
