@@ -21,7 +21,9 @@ from lmgym.grading import Policy, Rules, grade
 from lmgym.records import Verdict
 
 FOLDER = Path(__file__).resolve().parent / "corpus"
-TIMEOUT_S = 1.0
+TIMEOUT_S = 20.0
+"""ample, so that no honest answer is lost on a busy machine"""
+HOSTILE_TIMEOUT_S = 1.0
 
 
 class Case(NamedTuple):
@@ -34,7 +36,9 @@ class Case(NamedTuple):
     policy: Policy
     prompt: str | None
 
-    def grade(self, timeout_s: float = TIMEOUT_S) -> Verdict:
+    def grade(self, timeout_s: float | None = None) -> Verdict:
+        if timeout_s is None:
+            timeout_s = HOSTILE_TIMEOUT_S if self.kind == "dos" else TIMEOUT_S
         return grade(self.gold, self.response, policy=self.policy, prompt=self.prompt, timeout_s=timeout_s)
 
     def is_kept(self, verdict: Verdict) -> bool:
@@ -65,7 +69,7 @@ def _make_case(name: str, record: dict) -> Case:
 def main() -> None:
     for case in read_cases():
         if case.kind != "dos":  # whether a deadline strikes depends on the machine
-            verdict = case.grade(timeout_s=20.0)
+            verdict = case.grade()
             json.dump([case.name, verdict.status, verdict.reason, verdict.answer], sys.stdout)
             sys.stdout.write("\n")
 
