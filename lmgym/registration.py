@@ -34,6 +34,8 @@ TABLE: tuple[Entry, ...] = (
     Entry("lmgym/Countdown-v0", "lmgym.tasks.countdown:Countdown", "Reach a target with given numbers."),
     Entry("lmgym/ReasoningGym-v0", "lmgym.tasks.reasoning_gym:ReasoningGym", "The tasks of reasoning-gym."),
     Entry("lmgym/Order-v0", "lmgym.tasks.order:Order", "Comparison: A > B and B > C, hence A > C."),
+    Entry("lmgym/Algebra-v0", "lmgym.tasks.algebra:Algebra", "Equations, factoring, calculus; exactly."),
+    Entry("lmgym/Rewrite-v0", "lmgym.tasks.rewrite:Rewrite", "Several turns: simplify by verified steps."),
     Entry("lmgym/Echo-v0", _PROBES + "Echo", "Probe: repeat the word."),
     Entry("lmgym/Reverse-v0", _PROBES + "Reverse", "Probe: say the word backwards."),
     Entry("lmgym/Count-v0", _PROBES + "Count", "Probe: count a letter."),

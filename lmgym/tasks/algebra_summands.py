@@ -10,7 +10,7 @@ from lmgym.tasks.algebra_polynomials import Polynomial, derivative, in_brackets,
 
 
 class Summand(NamedTuple):
-    """The function c·x^n·f(u) with f "sin", "cos", "exp" or "ln"; c·x^n·u^m with f "power"; c·x^n with f ""."""
+    """The function c·x^n·f(u), f "sin", "cos", "exp" or "ln"; c·x^n·u^m with f "power"; c·x^n with f ""."""
 
     c: Number
     n: int = 0

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from lmgym.errors import InvalidValueError, UnknownNameError
 from lmgym.records import Problem, Transcript, Turn
+from lmgym.tasks.algebra import Algebra
 from lmgym.tasks.arithmetic import Math
 from lmgym.tasks.base import HASHED_SPLITS, Task, split_of
 from lmgym.tasks.countdown import Countdown
@@ -23,6 +24,7 @@ from lmgym.tasks.dataset import Dataset
 from lmgym.tasks.maze import Maze
 from lmgym.tasks.order import Order
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
+from lmgym.tasks.rewrite import Rewrite
 from lmgym.tasks.word_problem import WordProblem
 from lmgym.tasks.wordle import Wordle
 
@@ -40,8 +42,8 @@ CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     (Countdown, {"level": 8, "fractions": False}),
     (Countdown, {"preset": "game24"}),
     (Countdown, {"level": 4, "style": "worked", "prompt_style": "instruct", "use_all": True}),
-    *((Order, {"level": level}) for level in (1, 3, 5)),
-    (Order, {"level": 6, "style": "worked", "wording": ("taller", "left"), "prompt_style": "instruct"}),
+    *((Order, {"level": level}) for level in (1, 5)),
+    (Order, {"level": 4, "style": "worked", "wording": ("taller", "left"), "prompt_style": "instruct"}),
     (Echo, {}),
     (Echo, {"length": 5, "alphabet": "xyz", "needs_stop": False}),
     (Reverse, {}),
@@ -61,6 +63,13 @@ CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     *((WordProblem, {"level": level}) for level in (1, 3)),
     (WordProblem, {"level": 2, "wording": "story", "style": "worked"}),
     (WordProblem, {"level": 6, "style": "worked"}),
+    *((Algebra, {"level": level}) for level in (1, 2, 4, 6, 8)),
+    *((Algebra, {"level": level, "style": "worked"}) for level in (3, 7)),
+    (Algebra, {"level": 5, "family": "system,quadratic", "prompt_style": "instruct"}),
+    (Algebra, {"level": 3, "family": "factor", "answer_on": "last_line"}),
+    *((Rewrite, {"level": level}) for level in (1, 4, 7, 8)),
+    (Rewrite, {"level": 6, "max_step": 2, "spare_turns": 0}),
+    (Rewrite, {"level": 5, "max_step": None, "style": "answer"}),
 ]
 NAMES = [f"{make.__name__}({','.join(f'{k}={v}' for k, v in options.items())})" for make, options in CONFIGS]
 TASKS = [make(**options) for make, options in CONFIGS]  # type: ignore[call-arg]
