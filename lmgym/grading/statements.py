@@ -6,6 +6,7 @@ Comes in: tokens. Goes out: a tree. The lower half, arithmetic, is in ``expressi
 from __future__ import annotations
 
 from lmgym.grading.budgets import Refusal
+from lmgym.grading.cursor import arithmetic
 from lmgym.grading.expressions import Expressions
 from lmgym.grading.tree import RELATIONS, Node
 
@@ -123,7 +124,7 @@ class Statements(Expressions):
         raise Refusal("unparsed", "brackets that do not match")
 
     def braces(self) -> Node:
-        r"""Reads ``\{...\}``, a set, or ``{...}``: a set if it is empty or has commas, else a group."""
+        r"""Reads ``\{...\}``, a set, or ``{...}``: a set if empty or with commas, else a group or fraction."""
         closing = "}set" if self.kind == "set{" else "}"
         self.advance()
         if self.kind == closing:
@@ -131,6 +132,9 @@ class Statements(Expressions):
             return Node("empty_set")
         (bars, self.num_bars), (ratios, self.allows_ratios) = (self.num_bars, 0), (self.allows_ratios, False)
         found = self.items()
+        if self.kind == "over" and closing == "}" and len(found) == 1:
+            self.advance()
+            found = [Node("divide", (arithmetic(found[0]), arithmetic(self.sum())))]
         self.expect(closing)
         self.num_bars, self.allows_ratios = bars, ratios
         if closing == "}" and len(found) == 1:

@@ -46,6 +46,7 @@ _SAME = {
     "<": "lt", ">": "gt", "!=": "ne neq", "in": "in isin", "±": "pm", "union": "cup bigcup",
     "intersection": "cap bigcap", "setminus": "setminus backslash smallsetminus", "or": "lor vee",
     "and": "land wedge", "circle": "circ", "degree": "degree", "frac": "frac dfrac tfrac cfrac",
+    "over": "over",
     "choose": "binom dbinom tbinom", "|": "vert", "|<": "lvert", ">|": "rvert", "floor(": "lfloor",
     ")floor": "rfloor", "ceiling(": "lceil", ")ceiling": "rceil", "<,": "langle", ",>": "rangle",
     "set{": "lbrace", "}set": "rbrace", "(": "lparen", ")": "rparen", "[": "lbrack", "]": "rbrack",
@@ -99,9 +100,9 @@ _SHORT_WORDS = frozenset(
 def split_letters(word: str, after_digit: bool = False) -> tuple[str, ...] | None:
     """Returns the variables whose product ``word`` is, or None if it is a word.
 
-    A run is a product only where its letters can stand in no second order, so that anagrams are never equal:
-    two letters, or more without e, i, o, u, in strict alphabetical order; two letters that end in the
-    imaginary unit; any two after a digit or before a power. English words and names of units are words.
+    Two small letters are a product, as are any two after a digit or before a power. Other runs only where
+    their letters can stand in no second order, so that anagrams are never equal: two capitals, or three and
+    more letters without e, i, o, u, in strict alphabetical order. English words and names of units are words.
     """
     if len(word) == 1:
         return (GREEK.get(word, word),) if word.isascii() or word in GREEK else None
@@ -114,7 +115,7 @@ def split_letters(word: str, after_digit: bool = False) -> tuple[str, ...] | Non
         return letters if len(word) == 2 and (after_digit or list(word) == sorted(set(word))) else None
     if not (word.islower() or word.isupper()):
         return letters if len(word) == 2 and after_digit else None
-    if len(word) == 2 and (after_digit or word[1] == "i"):
+    if len(word) == 2 and (after_digit or word.islower()):
         return letters
     in_order = all(left < right for left, right in pairwise(word))
     return letters if in_order and (len(word) == 2 or not set("eiouEIOU") & set(word)) else None
