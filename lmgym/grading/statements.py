@@ -124,7 +124,7 @@ class Statements(Expressions):
         raise Refusal("unparsed", "brackets that do not match")
 
     def braces(self) -> Node:
-        r"""Reads ``\{...\}``, a set, or ``{...}``: a set if empty or with commas, else a group or fraction."""
+        r"""Reads ``\{...\}``, a set, or ``{...}``: a set if empty or with commas, or a group."""
         closing = "}set" if self.kind == "set{" else "}"
         self.advance()
         if self.kind == closing:
