@@ -105,7 +105,8 @@ def _draw_premises(
         facts.append((old, new) if words.below(2) else (new, old))
     if knobs.contradictions:
         known = Facts(facts)
-        far = [(a, b) for a in names for b in names if known.holds(a, b) and (a, b) not in facts]
+        direct = set(facts)
+        far = [(a, b) for a in names for b in names if known.holds(a, b) and (a, b) not in direct]
         if not far:
             return []
         a, b = far[words.below(len(far))]

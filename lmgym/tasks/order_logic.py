@@ -46,18 +46,18 @@ class Facts:
             self._lesser.setdefault(lesser, [])
         self.names = tuple(self._lesser)
         """Every name, in the order of the premises."""
-        self._paths: Mapping[str, Mapping[str, str]] = {
-            name: _reach(name, self._lesser) for name in self.names
-        }
+        self._place = {name: at for at, name in enumerate(self.names)}
+        self._below_bits = _closure([[self._place[b] for b in lesser] for lesser in self._lesser.values()])
+        self._ways: dict[str, dict[str, str]] = {}
 
     @property
     def is_contradictory(self) -> bool:
         """Whether something would be greater than itself."""
-        return any(name in reached for name, reached in self._paths.items())
+        return any(bits >> at & 1 for at, bits in enumerate(self._below_bits))
 
     def holds(self, greater: str, lesser: str) -> bool:
         """Returns whether ``greater > lesser`` follows."""
-        return lesser in self._paths[greater]
+        return bool(self._below_bits[self._place[greater]] >> self._place[lesser] & 1)
 
     def is_settled(self, one: str, other: str) -> bool:
         """Returns whether it follows which of the two is greater."""
@@ -65,11 +65,16 @@ class Facts:
 
     def path(self, greater: str, lesser: str) -> list[str]:
         """Returns a shortest chain of premises from ``greater`` down to ``lesser``, both included."""
-        before = self._paths[greater]
+        before = self._way(greater)
         found = [lesser]
         while len(found) == 1 or found[-1] != greater:
             found.append(before[found[-1]])
         return found[::-1]
+
+    def _way(self, name: str) -> dict[str, str]:
+        if name not in self._ways:
+            self._ways[name] = _reach(name, self._lesser)
+        return self._ways[name]
 
     def sorted(self, names: Sequence[str]) -> list[str] | None:
         """Returns ``names``, the greatest first; None if it does not follow."""
@@ -137,7 +142,18 @@ class Facts:
         ]
 
     def _below(self, name: str) -> list[Deduction]:
-        return [line for lesser in self._paths[name] for line in _along(self.path(name, lesser))]
+        return [line for lesser in self._way(name) for line in _along(self.path(name, lesser))]
+
+
+def _closure(lesser: Sequence[Sequence[int]]) -> list[int]:
+    """Returns for each place the set of places below it, as bits (Warshall's algorithm)."""
+    bits = [sum(1 << at for at in set(below)) for below in lesser]
+    for middle in range(len(bits)):
+        through = bits[middle]
+        for at, old in enumerate(bits):
+            if old >> middle & 1:
+                bits[at] = old | through
+    return bits
 
 
 def _reach(start: str, lesser: Mapping[str, Sequence[str]]) -> dict[str, str]:

@@ -15,6 +15,9 @@ from lmgym.tasks.countdown import Countdown
 from lmgym.tasks.countdown_knobs import LEVELS as COUNTDOWN_LEVELS
 from lmgym.tasks.maze import LEVELS as MAZE_LEVELS
 from lmgym.tasks.maze import Maze
+from lmgym.tasks.order import Order
+from lmgym.tasks.order_knobs import LEVELS as ORDER_LEVELS
+from lmgym.tasks.order_text import seen_wordings
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
 from lmgym.tasks.word_problem import WordProblem
 from lmgym.tasks.word_problem_levels import LEVELS as WORD_PROBLEM_LEVELS
@@ -153,5 +156,31 @@ def test_the_page_of_word_problems_is_true() -> None:
         assert f"`{task.problem(split, 0).prompt.rstrip()}` |" in page
     task = WordProblem(level=4, wording="story", style="worked")
     problem = task.problem("train", 1)
+    (text,) = task.demonstrations(problem, np.random.default_rng(0))
+    assert f"```\n{problem.prompt}{text}\n```" in page
+
+
+def test_the_page_of_order_is_true() -> None:
+    page = (PAGES / "order.md").read_text()
+    for level in ORDER_LEVELS:
+        task = Order(level=level)
+        problem, knobs = task.problem("train", 3), task.knobs
+        kinds = "all" if len(knobs.kinds) == 5 else ", ".join(knobs.kinds)
+        rules = " | ".join("yes" if rule else "no" for rule in (knobs.unknown, knobs.contradictions))
+        rates = f"{100 * task.random_return:.1f} % | {100 * task.constant_return:.1f} %"
+        assert (
+            f"| {level} | {knobs.num_objects} + {knobs.num_bystanders} | {knobs.num_irrelevant} | {kinds} | "
+            f"{rules} | {rates} | `{problem.prompt}` | `{problem.reference.value}` |" in page
+        )
+    for split in Order.splits:
+        assert f"| `{Order().problem(split, 1).prompt}` |" in page
+    for wording in seen_wordings():
+        prompt = Order(level=1, wording=wording).problem("train", 3).prompt
+        assert f"| `{wording}` | `{prompt}` |".replace("\n", "\\n") in page
+    only = {"kinds": "compare", "level": 5}
+    task = Order(prompt_style="instruct", wording="taller", num_objects=3, num_bystanders=0, **only)  # type: ignore[arg-type]
+    assert task.problem("train", 3).prompt in page
+    task = Order(style="worked", contradictions=False, unknown=False, **only)  # type: ignore[arg-type]
+    problem = task.problem("train", 3)
     (text,) = task.demonstrations(problem, np.random.default_rng(0))
     assert f"```\n{problem.prompt}{text}\n```" in page
