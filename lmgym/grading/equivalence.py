@@ -13,6 +13,7 @@ from typing import NamedTuple
 from lmgym.grading.budgets import Budgets, Refusal
 from lmgym.grading.forms import has_form, is_solved
 from lmgym.grading.implications import follows
+from lmgym.grading.numeric import variables_of
 from lmgym.grading.rules import Rules
 from lmgym.grading.scalars import Context, Decide, UndecidedError
 from lmgym.grading.structures import check_shape, spread
@@ -148,7 +149,23 @@ def _is_settled(gold: Node, given: Node) -> bool:
     """Returns whether nothing is left to be done with ``given`` that has been done in the gold answer."""
     if not is_solved(gold):
         return True
+    if not _used_names(given) <= variables_of(gold):  # x/x, which is left to be cancelled
+        return False
     return is_solved(given) and _bases(gold) == _bases(given)
+
+
+def _used_names(node: Node) -> frozenset[str]:
+    """Returns the variables that values are made of; the y of y = 2x is only their name."""
+    if node.head == "variable":
+        return frozenset((node.value,))
+    parts = node.args
+    if node.head == "relation":
+        parts = tuple(side for side in parts if not _is_name(side))
+    return frozenset().union(*map(_used_names, parts))
+
+
+def _is_name(node: Node) -> bool:
+    return node.head == "variable" or (node.head == "tuple" and all(map(_is_name, node.args)))
 
 
 def _bases(node: Node) -> frozenset[int]:
