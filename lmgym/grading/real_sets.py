@@ -172,7 +172,10 @@ def _cells(node: Node, line: _Line) -> Cells:
     if node.head in ("interval", "tuple"):
         brackets = node.value if node.head == "interval" else "()"
         low = _bound_cells(">=" if brackets[0] == "[" else ">", node.args[0], line)
-        return _all_of([low, _bound_cells("<=" if brackets[1] == "]" else "<", node.args[1], line)])
+        inside = _all_of([low, _bound_cells("<=" if brackets[1] == "]" else "<", node.args[1], line)])
+        if not any(inside):  # (2, 1): a point, or a mistake, and no part of a union
+            raise NotRealSetError
+        return inside
     parts = [_cells(arg, line) for arg in node.args]
     if node.head == "intersection":
         return _all_of(parts)
