@@ -109,7 +109,7 @@ def test_symmetric_and_never_raising(left, right):
         assert check(left) in (True, False)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(answers, answers)
 def test_following_never_raises_anything_but_a_refusal(before, after):
     try:
@@ -155,7 +155,7 @@ def rewrite(node: Node, rng: random.Random) -> Node:
     return node._replace(args=tuple(args))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(polynomials, st.integers(0, 2**32))
 def test_rewriting_changes_nothing_and_adding_one_does(tree, seed):
     other = rewrite(tree, random.Random(seed))
@@ -166,7 +166,7 @@ def test_rewriting_changes_nothing_and_adding_one_does(tree, seed):
     assert equal(Node("sum", (other, Node("variable", (), "z"))), tree, EASY) is False
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(polynomials, min_size=2, max_size=4), st.integers(0, 2**32))
 def test_order_of_lists_sets_and_equations(nodes, seed):
     rng = random.Random(seed)
