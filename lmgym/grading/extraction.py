@@ -163,7 +163,7 @@ def _is_box_hedged(text: str, box: Box) -> bool:
     sentence = line.replace("\n", ".").replace(",", ".").rsplit(".", 1)[-1]
     for word in reversed(_WORD.findall(sentence)[-4:]):
         if word.lower() not in _LINKS:
-            return word.lower() in _HEDGES and word != "or"
+            return word.lower() in _HEDGES - {"or"}
     return False
 
 

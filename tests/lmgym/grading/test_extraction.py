@@ -44,6 +44,7 @@ def answer_of(response, policy="final", prompt=None):
         (r"50% of it, 3 % more, 17 % 5, 10\% less: \boxed{7}", "7"),
         (r"It is not \boxed{7}", "<hedged>"),
         (r"It isn't equal to \boxed{7}", "<hedged>"),
+        (r"\boxed{7}. Or \boxed{7}", "7"),
         (r"maybe \boxed{7}", "<hedged>"),
         (r"It is not 8, so it is \boxed{7}", "7"),
         (r"\boxed{7} or 8", "<hedged>"),
