@@ -37,6 +37,7 @@ MAX_JSON_DEPTH = 20
 
 REFUSED: Mapping[str, str] = {
     "boxnet": "no answer to its problems is known, so none can be verified",
+    "codeio": "making its items runs programs that write files where they stand, and print addresses",
     "composite": "it is a mixture of the others; make an environment for each of them",
     "propositional_logic": "any consequence counts as right, a premise repeated too",
 }
@@ -251,7 +252,6 @@ def _leaves(tree: Node) -> list[int] | None:
 
 
 RULES: Mapping[str, Callable[[str, str, Item], bool]] = {
-    "codeio": _same_json,
     "countdown": lambda answer, truth, item: _reaches(
         answer, item["metadata"]["target"], item["metadata"]["numbers"]
     ),
