@@ -80,6 +80,8 @@ def _read(text: str, rules: Rules, budgets: Budgets) -> Node:
         if words is None:
             raise
         return Node("text", (), words)
+    if is_words and node.head == "product" and body.isalpha():  # \text{ba} is a word, whatever ba alone is
+        return Node("text", (), body)
     if len(tokens) * 2 > budgets.max_depth:
         _check_depth(node, budgets.max_depth)
     return node

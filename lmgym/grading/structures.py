@@ -124,6 +124,8 @@ def _words(node: Node) -> str | None:
     """Returns words without white space and brackets around them; a variable is a word of one letter."""
     if node.head in ("variable", "constant"):
         return str(node.value)
+    if node.head == "product" and all(arg.head == "variable" and len(arg.value) == 1 for arg in node.args):
+        return "".join(arg.value for arg in node.args)  # AB, which may be a word; in the order of writing
     return " ".join(node.value.split()).strip("()[]{}.,;:!?\"' ") if node.head == "text" else None
 
 
