@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmgym.envs.infos import Column, Columns
-from lmgym.records import Problem, Transcript, Turn, Verdict
-from lmgym.rewards import Normalized, Reward, StepCorrect, score
+from lmgym.records import Problem, Scores, Transcript, Turn, Verdict
+from lmgym.rewards import Normalized, Reward, StepCorrect, bind, score
 from lmgym.rewards.compose import walk
 from lmgym.tasks.base import SingleTurnTask, Task
 
@@ -84,7 +84,8 @@ class Episodes:
         """int64[B], which of ``_tasks`` each row was begun under; a curriculum's levels are several."""
         self._has_failed = np.zeros(num_rows, np.bool_)
         self._paid: dict[str, NDArray[np.float64]] = {}
-        self._steps = next((part for part in walk(reward) if isinstance(part, StepCorrect)), None)
+        self._rewards: list[Reward] = []
+        """``reward`` for each of ``_tasks``."""
         self._normalized = [part for part in walk(reward) if isinstance(part, Normalized)]
 
     def begin(self, rows: NDArray[np.int64], task: Task, problems: Sequence[Problem]) -> None:
@@ -106,6 +107,7 @@ class Episodes:
             if known is task or known.fingerprint == task.fingerprint:
                 return number
         self._tasks.append(task)
+        self._rewards.append(bind(self.reward, task))
         self._is_single_turn = all(isinstance(known, SingleTurnTask) for known in self._tasks)
         return len(self._tasks) - 1
 
@@ -231,10 +233,8 @@ class Episodes:
             ends.terms = terms
         else:
             ends.terms = {name: paid[ends.rows[ended]] for name, paid in self._paid.items()}
-        if self._steps is not None:
-            problems = map(self.problems.__getitem__, ends.rows[ended].tolist())
-            finished = zip(problems, [said[position] for position in ended.tolist()], strict=True)
-            ends.first_wrong = self._steps.first_wrong_steps([Transcript(p, t) for p, t in finished if p])
+        if any(isinstance(part, StepCorrect) for part in walk(self.reward)):
+            ends.first_wrong = self._find_wrong(ends.rows[ended], [said[place] for place in ended.tolist()])
 
     def _score(
         self,
@@ -247,7 +247,7 @@ class Episodes:
         unjudged = zip(problems, turns, terminated, truncated, repeat(None), strict=False)
         verdicts = self._verify(rows, list(map(_make_transcript, unjudged)))
         judged = zip(problems, turns, terminated, truncated, verdicts, strict=True)
-        scores = score(self.reward, list(map(_make_transcript, judged)))
+        scores = self._score_by_task(rows, list(map(_make_transcript, judged)))
         if scores.failed.any():
             self._has_failed[rows[scores.failed]] = True
         if self.reward.pay != "episode":
@@ -255,6 +255,34 @@ class Episodes:
                 paid = self._paid.setdefault(name, np.zeros(len(self.turns)))
                 np.add.at(paid, rows, term)
         return scores.values, verdicts, scores.terms
+
+    def _score_by_task(self, rows: NDArray[np.int64], transcripts: list[Transcript]) -> Scores:
+        """Returns the scores under the task of each row; a curriculum's rows may be of several levels."""
+        numbers = self._task_numbers[rows]
+        if (numbers == numbers[0]).all():
+            return score(self._rewards[numbers[0]], transcripts)
+        values, terms, failed = (
+            np.zeros(len(rows)),
+            dict[str, NDArray[np.float64]](),
+            np.zeros(len(rows), np.bool_),
+        )
+        for number in np.unique(numbers).tolist():
+            places = np.flatnonzero(numbers == number)
+            part = score(self._rewards[number], [transcripts[place] for place in places.tolist()])
+            values[places], failed[places] = part.values, part.failed
+            for name, term in part.terms.items():
+                terms.setdefault(name, np.zeros(len(rows)))[places] = term
+        return Scores(values, terms, failed)
+
+    def _find_wrong(self, rows: NDArray[np.int64], said: list[tuple[Turn, ...]]) -> NDArray[np.int64]:
+        """Returns the first wrong step of ended rows, -1 where there is none."""
+        found = np.full(len(rows), -1, np.int64)
+        for place, (row, turns) in enumerate(zip(rows.tolist(), said, strict=True)):
+            reward, problem = self._rewards[self._task_numbers[row]], self.problems[row]
+            steps = next(part for part in walk(reward) if isinstance(part, StepCorrect))
+            assert problem is not None, row
+            found[place] = steps.first_wrong_steps([Transcript(problem, turns)])[0]
+        return found
 
     def _verify(self, rows: NDArray[np.int64], transcripts: list[Transcript]) -> list[Verdict]:
         numbers = self._task_numbers[rows]
@@ -292,6 +320,7 @@ class Episodes:
         copy = type(self)(self.reward, self._encode, 0)
         copy._is_single_turn = self._is_single_turn
         copy._tasks, copy._task_numbers = list(self._tasks), self._task_numbers.copy()
+        copy._rewards = list(self._rewards)
         copy.problems, copy.states, copy.turns = list(self.problems), list(self.states), list(self.turns)
         copy.set_payments(self.get_payments())
         return copy

@@ -156,6 +156,8 @@ class Normalized(Wrapper):
     """results are moved into [-clip, clip]"""
     moments: Moments = field(default_factory=Moments, repr=False, compare=False)
     """the running state"""
+    is_bound: bool = field(default=False, repr=False, compare=False)
+    """True: it belongs to an environment, whose levels share the running state"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -167,7 +169,8 @@ class Normalized(Wrapper):
 
     def bound_to(self, task: Task) -> Self:
         # Every environment goes on from here by itself.
-        return replace(self, reward=bind(self.reward, task), moments=replace(self.moments))
+        moments = self.moments if self.is_bound else replace(self.moments)
+        return replace(self, reward=bind(self.reward, task), moments=moments, is_bound=True)
 
     def __call__(self, transcripts: Sequence[Transcript]) -> Scores:
         scores = score(self.reward, transcripts)

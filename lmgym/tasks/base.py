@@ -130,9 +130,8 @@ class Task(ABC):
 
         A step is a line: each turn is cut after every newline, an empty rest is no step, a blank line is one
         (``lmgym.grading.derivation.cut_lines``). Never raises on any text, bounded time. The verdict on a
-        line does not depend on what stands after it, nor on the task's level: a curriculum's problems of all
-        levels are checked by one of its tasks. A task that can check steps in its configuration returns
-        () for a transcript without turns. Subclasses may define it once.
+        line does not depend on what stands after it. A task that can check steps in its configuration
+        returns () for a transcript without turns. Subclasses may define it once.
         """
         return None
 

@@ -7,11 +7,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lmgym  # noqa: F401
+from lmgym.envs.curriculum import Curriculum
 from lmgym.envs.vector import TokenVectorEnv
 from lmgym.errors import InvalidValueError, RewardError
-from lmgym.records import Transcript, Turn
-from lmgym.rewards import Correct, Length, StepCorrect, at_end, at_step, bind, make_reward, score, to_trl
+from lmgym.grading.derivation import cut_lines
+from lmgym.records import StepVerdict, Transcript, Turn, Verdict
+from lmgym.rewards import (
+    Correct,
+    Length,
+    Normalized,
+    StepCorrect,
+    at_end,
+    at_step,
+    bind,
+    make_reward,
+    score,
+    to_trl,
+)
 from lmgym.tasks.arithmetic import Math
+from lmgym.tasks.base import SingleTurnTask
 from lmgym.tokenization import CharTokenizer
 
 TASK = Math(level=2, style="worked")
@@ -134,10 +148,53 @@ def test_mistakes_are_named():
         Correct() + StepCorrect()
 
 
-def test_every_level_of_a_curriculum_is_checked_by_one_task():
-    high = Math(level=3, style="worked")
-    for problem in high.problems("train", range(20)):
-        text = high.demonstrations(problem, np.random.default_rng(0))[0]
-        assert score(
-            StepCorrect(pay="episode").bound_to(TASK), [end(text, high, problem)]
-        ).values == pytest.approx([1])
+class Levelled(SingleTurnTask):
+    """A task whose steps are right only for the task of the problem's own level."""
+
+    fingerprint = property(lambda self: f"Levelled({self.level})")
+    level, max_level = property(lambda self: self._level), 2
+
+    def __init__(self, level=1):
+        self._level = level
+
+    def at_level(self, level):
+        return Levelled(level)
+
+    def problems(self, split, indices):
+        return [problem._replace(difficulty=float(self.level)) for problem in TASK.problems(split, indices)]
+
+    def verify(self, transcript):
+        return Verdict("correct", "", None, 1.0)
+
+    def verify_steps(self, transcript):
+        is_mine = transcript.problem.difficulty == self.level
+        lines = cut_lines(transcript.response)
+        return tuple(StepVerdict("right" if is_mine and line == "ok" else "wrong") for line in lines)
+
+    def demonstrations(self, problem, rng):
+        return ("ok",)
+
+
+def test_each_row_of_a_curriculum_is_checked_by_the_task_of_its_level():
+    curriculum = Curriculum(window=2, threshold=0.5)
+    env = TokenVectorEnv(
+        Levelled(), num_envs=2, reward=Normalized(StepCorrect(each=0.5)), curriculum=curriculum,
+        autoreset_mode="DISABLED",
+    )  # fmt: skip
+    tokenizer = CharTokenizer()
+    env.reset(seed=0)
+    level = np.ones(2)
+    for mask in (
+        np.array([True, True]),
+        np.array([True, False]),
+        np.array([False, True]),
+        np.ones(2, np.bool_),
+    ):
+        ids = np.tile([*tokenizer.encode("ok"), tokenizer.end_id], (2, 1))
+        result = env.step_responses(ids, np.full(2, 3), mask)
+        assert result.infos["first_wrong_step"][mask].tolist() == [-1] * int(mask.sum())
+        _, infos = env.reset(options={"reset_mask": mask})
+        level[mask] = infos["difficulty"][mask]
+    assert level.tolist() == [2.0, 2.0]
+    (state,) = env.get_state()["payments"]["rewards"]
+    assert state["count"] == 6
