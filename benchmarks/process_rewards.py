@@ -5,7 +5,8 @@ a near miss, labelled by the task's checker. It is measured on the test split, w
 
 1. AUC and accuracy over all steps, and over the last step alone (right or wrong half of the time);
 2. reranking four demonstrations of a problem, against a choice by chance;
-3. reranking eight answers of a policy (another nano model, after a little SFT), also against a majority.
+3. reranking eight answers of a policy (another nano model, after a little SFT), also against a majority;
+4. the same after the model has gone on learning from that policy's answers to other problems, checked too.
 
 Then the same policy's wrong answers: where its roll-outs stop succeeding, by a scan of all prefixes and by
 binary search, against the checker's first wrong step.
@@ -45,9 +46,9 @@ from lmgym_agents.models import load_model
 from lmgym_agents.policy import Policy
 from lmgym_agents.process_reward import LearnedSteps
 from lmgym_agents.process_values import RolloutValues, cut_prefixes
-from lmgym_agents.rollout_labels import sample_responses
+from lmgym_agents.rollout_labels import sample_labelled, sample_responses
 from lmgym_agents.sampling import SamplingParams
-from lmgym_agents.step_labels import TaskSteps
+from lmgym_agents.step_labels import FixedSteps, TaskSteps
 
 TOKENIZER = CharTokenizer()
 TASK = Math(level=2, style="worked", demonstration_quality=0.5)
@@ -65,6 +66,10 @@ class Options:
     """of the process reward model"""
     sft_iterations: int = 175
     """of the policy"""
+    answers: int = 3000
+    """of the policy to problems of the train split, which the process reward model then learns from"""
+    answer_iterations: int = 250
+    """of that"""
     problems: int = 400
     """of the test split, for reranking"""
     wrong_answers: int = 60
@@ -151,6 +156,19 @@ def train_policy(seed: int, iterations: int) -> Policy:
     return sft.policy
 
 
+def adapt(model: Policy, engine: Engine, options: Options, params: SamplingParams) -> None:
+    """Goes on training the process reward model, on a policy's own checked answers."""
+    problems = TASK.problems("train", range(options.answers))
+    labelled = sample_labelled(
+        engine, TASK, TOKENIZER, problems, kind="checked", params=params, seed=options.seed
+    )
+    config = ProcessRewardModelConfig(
+        seed=options.seed, iterations=options.answer_iterations, learning_rate=4e-3
+    )
+    for _ in ProcessRewardModel(model, FixedSteps(labelled, TOKENIZER), config).iterations():
+        pass
+
+
 def find_errors(rollouts: RolloutValues, wrong: list[tuple[Problem, str]]) -> list[dict[str, Any]]:
     """Returns, for each wrong response, the first error by scan, by search and by the checker."""
     found = []
@@ -195,6 +213,10 @@ def main(options: Options) -> None:
     sampled = rerank(reward, problems, answers)
     console.print(f"reranking 8 answers of a policy: {sampled}")
 
+    adapt(model, engine, options, params)
+    adapted = rerank(reward, problems, answers)
+    console.print(f"the same after learning from the policy's answers: {adapted}")
+
     wrong = [
         (p, group[0])
         for p, group in zip(problems, answers, strict=True)
@@ -219,6 +241,7 @@ def main(options: Options) -> None:
         {"what": "held-out steps", **held_out},
         {"what": "reranking 4 demonstrations", **demonstrations},
         {"what": "reranking 8 answers of a policy", **sampled},
+        {"what": "the same, after learning from the policy's answers", **adapted},
         {"what": "first errors of a policy", **summary},
     ]
     marks = [
@@ -231,6 +254,9 @@ def main(options: Options) -> None:
             at_least=0.2,
         ),
         make_mark("best of 8 answers over chance", sampled["best"] - sampled["chance"], "", at_least=0.05),
+        make_mark(
+            "best of 8 answers over chance, adapted", adapted["best"] - adapted["chance"], "", at_least=0.05
+        ),
     ]
     console.print(f"Written: {write_record('process_rewards', rows, marks).name}")
 

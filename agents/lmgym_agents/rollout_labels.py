@@ -1,6 +1,7 @@
-"""Responses of a policy with Monte-Carlo labels: what a process reward model learns from without a checker.
+"""A policy's own responses with labels on their steps, for a process reward model of that policy.
 
-In: a policy's engine and a task. Out: labelled responses. Left out: learning from them.
+In: a policy's engine and a task. Out: responses labelled by roll-outs, or by the task's checker of steps.
+Left out: learning from them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from lmgym.tokenization import TextTokenizer
 from lmgym_agents.engine import Engine
 from lmgym_agents.process_values import RolloutValues, cut_prefixes
 from lmgym_agents.sampling import SamplingParams
-from lmgym_agents.step_labels import LabelledResponse, label_by_values
+from lmgym_agents.step_labels import LabelledResponse, label_by_checker, label_by_values
+
+LabelKind = Literal["soft", "hard", "checked"]
 
 
 def sample_responses(
@@ -44,11 +47,11 @@ def sample_labelled(
     problems: Sequence[Problem],
     *,
     num_rollouts: int = 8,
-    kind: Literal["soft", "hard"] = "soft",
+    kind: LabelKind = "soft",
     params: SamplingParams | None = None,
     seed: int = 0,
 ) -> list[LabelledResponse]:
-    """Returns one sampled response to each problem, its steps labelled by roll-outs of the same policy.
+    """Returns one sampled response to each problem, its steps labelled by the task or by roll-outs.
 
     Args:
         engine: of the policy.
@@ -56,13 +59,16 @@ def sample_labelled(
         tokenizer: of the policy.
         problems: of the task.
         num_rollouts: k, from each prefix.
-        kind: "soft": rates of success; "hard": whether any roll-out succeeds.
+        kind: "soft": rates of success of roll-outs; "hard": whether any succeeds; "checked": whether the
+            task's checker has found no wrong step so far.
         params: how tokens are drawn; default: temperature 1 and the task's budget.
         seed: of all sampling.
     """
     params = params or SamplingParams(max_new_tokens=task.default_max_new_tokens)
-    rollouts = RolloutValues(engine, task, tokenizer, params, num_rollouts=num_rollouts, seed=seed)
     responses = sample_responses(engine, tokenizer, problems, params, seed=seed)
+    if kind == "checked":
+        return [label_by_checker(task, p, text) for p, text in zip(problems, responses, strict=True)]
+    rollouts = RolloutValues(engine, task, tokenizer, params, num_rollouts=num_rollouts, seed=seed)
     cuts = [cut_prefixes(problem, text) for problem, text in zip(problems, responses, strict=True)]
     values = iter(rollouts.measure([prefix for prefixes in cuts for prefix in prefixes]))
     return [

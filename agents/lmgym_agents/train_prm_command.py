@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
@@ -23,7 +23,7 @@ from lmgym_agents.metrics import read_metrics
 from lmgym_agents.models import load_policy, save_policy
 from lmgym_agents.progress import TrainingDisplay
 from lmgym_agents.report.curves import draw_curves
-from lmgym_agents.rollout_labels import sample_labelled
+from lmgym_agents.rollout_labels import LabelKind, sample_labelled
 from lmgym_agents.run_options import EnvOptions, FolderOptions, ModelOptions
 from lmgym_agents.step_labels import FixedSteps, StepSource, TaskSteps
 from lmgym_agents.train import Stage, TrainingResult, run_stages
@@ -50,8 +50,8 @@ class TrainPRM:
     """problems that this policy answers once each"""
     num_rollouts: int = 8
     """completions sampled from each prefix"""
-    labels: Literal["soft", "hard"] = "soft"
-    """what a step is worth then: the rate of success, or whether any completion succeeds"""
+    labels: LabelKind = "soft"
+    """worth of a step then: rate of success, whether any completion succeeds, or what the task's checker says"""
     prm: Annotated[ProcessRewardModelConfig, Flat] = field(default_factory=ProcessRewardModelConfig)
 
     def __post_init__(self) -> None:
