@@ -27,6 +27,8 @@ Polynomial = dict[Monomial, Number]
 UNIT: Monomial = ()
 IMAGINARY: Atom = ("c", "i")
 _WORK_PER_TERM = 10
+_WEIGHT_OF_FRACTIONS = 4
+_FEW = 16
 _ONE: Polynomial = {UNIT: 1}
 
 
@@ -77,7 +79,10 @@ def scale(poly: Polynomial, factor: Number) -> Polynomial:
 
 def multiply(left: Polynomial, right: Polynomial, work: Work) -> Polynomial:
     """Returns the product."""
-    work.spend(len(left) * len(right))
+    num_products = len(left) * len(right)
+    if num_products > _FEW and (_has_fraction(left) or _has_fraction(right)):
+        num_products *= _WEIGHT_OF_FRACTIONS
+    work.spend(num_products)
     if left == _ONE or right == _ONE:
         return right if left == _ONE else left
     total: Polynomial = {}
@@ -86,6 +91,11 @@ def multiply(left: Polynomial, right: Polynomial, work: Work) -> Polynomial:
             monomial, factor = multiply_monomials(a, b)
             _add_term(total, monomial, reduce(x * y * factor))
     return work.check(total)
+
+
+def _has_fraction(poly: Polynomial) -> bool:
+    """Returns whether some exponent is a fraction, which makes products several times as dear."""
+    return any(isinstance(exponent, Fraction) for monomial in poly for _, exponent in monomial)
 
 
 def raise_to(poly: Polynomial, exponent: int, work: Work) -> Polynomial:

@@ -14,7 +14,7 @@ from lmgym.grading.rules import Rules
 from lmgym.grading.tree import Node
 from lmgym.grading.values import NotRationalError, Number, UndefinedError, evaluate
 
-_WORK_OF_NUMBERS = 20
+_WORK_OF_NUMBERS = 40
 Decide = Callable[[Node, Node], bool]
 _DEGREES = frozenset(("degree", "degrees", "deg", "\N{DEGREE SIGN}"))
 
