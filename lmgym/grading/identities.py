@@ -34,7 +34,8 @@ def are_identical(left: Node, right: Node, budgets: Budgets) -> bool:
         Refusal: "limit".
     """
     try:
-        first, second = to_sympy(left, budgets), to_sympy(right, budgets)
+        # in one order, so that nothing that sympy does can depend on which side is the gold one
+        first, second = sorted((to_sympy(left, budgets), to_sympy(right, budgets)), key=str)
         difference = first - second
         if difference.is_zero:
             return True
