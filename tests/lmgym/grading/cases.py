@@ -23,7 +23,7 @@ from lmgym.records import Verdict
 FOLDER = Path(__file__).resolve().parent / "corpus"
 TIMEOUT_S = 20.0
 """ample, so that no honest answer is lost on a busy machine"""
-HOSTILE_TIMEOUT_S = 1.0
+HOSTILE_TIMEOUT_S = 0.5
 
 
 class Case(NamedTuple):
