@@ -184,13 +184,20 @@ class Algebra(SingleTurnTask):
         return 0.0 if len(text.rstrip(WHITESPACE)) > BUDGETS.max_answer_chars else None
 
 
+_SWAPS = {"+": "-", "-": "+", "<": ">", ">": "<", "≤": "≥", "≥": "≤"}
+
+
+def _is_joint(text: str, at: int) -> bool:
+    """Whether the sign at ``at`` stands between two terms or sides, so that another fits as well."""
+    return at > 0 and text[at] in _SWAPS and (text[at - 1].isalnum() or text[at - 1] == ")")
+
+
 def _near_miss(reference: AlgebraReference, right: str, rng: np.random.Generator) -> str:
     """Returns ``right`` with one digit, or failing that one sign, changed so that it is wrong."""
-    places = [at for at, char in enumerate(right) if char in "0123456789+-<>≤≥"]
-    swaps = {"+": "-", "-": "+", "<": ">", ">": "<", "≤": "≥", "≥": "≤"}
+    places = [at for at, char in enumerate(right) if char.isdigit() or _is_joint(right, at)]
     for at in rng.permutation(places).tolist() if places else ():
         char = right[at]
-        new = swaps.get(char) or str((int(char) + int(rng.integers(1, 9))) % 9 + 1)
+        new = _SWAPS.get(char) or str((int(char) + int(rng.integers(1, 9))) % 9 + 1)
         guess = right[:at] + new + right[at + 1 :]
         if judge_answer(reference, guess)[0] in ("wrong", "form"):
             return guess

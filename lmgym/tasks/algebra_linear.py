@@ -144,11 +144,16 @@ def solve_lines(left: Side, sign: str, right: Side) -> tuple[str, ...]:
         )
         lines.append(f"{side_text(left)}{sign}{side_text(right)}")
     lines.append(f"{spread_text(left)}{sign}{spread_text(right)}")
-    lines.append(f"{polynomial_text(collect(left))}{sign}{polynomial_text(collect(right))}")
+    if any(map(_has_like_terms, (left, right))):
+        lines.append(f"{polynomial_text(collect(left))}{sign}{polynomial_text(collect(right))}")
     slope, root = _slope(left, right), _solution(left, right)
     lines.append(f"{term_text(slope, 1)}{sign}{number_text(simplify(slope * root))}")
     lines.append(f"x{FLIPPED[sign] if slope < 0 else sign}{number_text(root)}")
     return distinct(lines)[1:]
+
+
+def _has_like_terms(side: Side) -> bool:
+    return sum(len(part.terms) for part in side) > sum(map(bool, collect(side)))
 
 
 def _slope(left: Side, right: Side) -> Number:

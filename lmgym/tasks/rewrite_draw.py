@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from lmgym.tasks.algebra_exercises import below, nonzero
+from lmgym.tasks.base import HASHED_SPLITS, split_of
 from lmgym.tasks.rewrite_rules import solve
 from lmgym.tasks.rewrite_terms import (
     Expression,
@@ -67,10 +68,13 @@ def draw_expression(level: int, split: str, words: Words) -> DrawnExpression | N
     start = _draw(level, size, words, int(split == "ood_length"))
     if is_goal(start) or (_largest(start) > limits.size) != is_larger:
         return None
+    key = key_of(start)
+    if split in HASHED_SPLITS and split_of(key) != split:  # before the dear part
+        return None
     steps = tuple(solve(start))
     if len(steps) > limits.steps or max(len(text_of(part)) for part in (start, *steps)) > limits.chars:
         return None
-    return DrawnExpression(start, steps, key_of(start))
+    return DrawnExpression(start, steps, key)
 
 
 def _largest(part: Expression) -> int:
