@@ -258,6 +258,8 @@ def test_only_the_end_of_a_long_response_is_looked_at():
     assert answer_of("1" * 101, policy) == "<limit>"  # never a part of a number
     assert answer_of("\\boxed{" + "1" * 100 + "}", policy) == "<limit>"
     assert answer_of("\n".join(["1" * 99, "2" * 99]), policy) == "2" * 99
+    heading = "##### 5\n" + "b" * 93  # cut to 100 characters it would begin with a marker
+    assert answer_of(heading, Policy(where="marker", budgets=Budgets(max_chars=100))) == "<no_answer>"
     assert answer_of("x" * 101, Policy(where="whole", budgets=Budgets(max_chars=100))) == "<limit>"
     assert answer_of(lines * 5, policy) == "<limit>"
     assert answer_of("<think>" + lines * 5 + "</think>7", policy) == "7"

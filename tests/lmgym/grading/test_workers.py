@@ -77,6 +77,14 @@ def test_too_dear_is_a_timeout_and_the_child_is_replaced(make_pool, do):
     assert pool.statistics() == Statistics(jobs=3, timeouts=1, restarts=1)
 
 
+@posix
+def test_the_pool_is_made_whole_at_once_and_has_one_to_spare_from_then_on(make_pool):
+    pool = make_pool(size=3)
+    (before,) = (ask(pool), *pool.pids())[1:]
+    ask(pool, "spin")
+    assert len(pool.pids()) == 2 and before not in pool.pids()
+
+
 def test_cpu_time_is_watched_where_the_system_has_no_timer(make_pool):
     pool = make_pool("no_timer")
     assert ask(pool, "spin") == Outcome("timeout", {})
