@@ -16,6 +16,7 @@ from lmgym_agents.models import load_policy, make_tiny_model, save_policy
 from lmgym_agents.policy import Policy
 from lmgym_agents.rollout_labels import sample_labelled
 from lmgym_agents.run_options import EnvOptions, FolderOptions, ModelOptions
+from lmgym_agents.step_labels import label_by_checker
 from lmgym_agents.train_prm_command import TrainPRM, train_prm
 
 TOKENIZER = CharTokenizer()
@@ -75,6 +76,14 @@ def test_the_steps_of_a_policy_are_labelled_by_its_roll_outs():
     assert one == again
     for item in one:
         assert all(0 <= label <= 1 and label * 3 == round(label * 3) for label in item.labels)
+
+
+def test_the_steps_of_a_policy_are_labelled_by_the_checker():
+    task = Math(level=2, style="worked")
+    problems = task.problems("train", range(4))
+    found = sample_labelled(Engine(make_policy().model), task, TOKENIZER, problems, kind="checked")
+    for problem, item in zip(problems, found, strict=True):
+        assert item == label_by_checker(task, problem, item.response)
 
 
 def test_a_source_of_roll_outs_feeds_the_command(tmp_path, monkeypatch):
