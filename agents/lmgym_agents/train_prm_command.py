@@ -51,7 +51,7 @@ class TrainPRM:
     num_rollouts: int = 8
     """completions sampled from each prefix"""
     labels: LabelKind = "soft"
-    """what a step is worth then: rate of success, whether any completion succeeds, or the checker's verdict"""
+    """what a step is worth then: rate of success, whether any completion succeeds, or the checker's word"""
     prm: Annotated[ProcessRewardModelConfig, Flat] = field(default_factory=ProcessRewardModelConfig)
 
     def __post_init__(self) -> None:
