@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from lmgym.records import Turn
+from lmgym.tasks.algebra import Algebra
+from lmgym.tasks.algebra_families import FAMILIES
 from lmgym.tasks.arithmetic import Math
 from lmgym.tasks.arithmetic_knobs import LEVELS, make_knobs
 from lmgym.tasks.base import HASHED_SPLITS, split_of
@@ -19,6 +21,8 @@ from lmgym.tasks.order import Order
 from lmgym.tasks.order_knobs import LEVELS as ORDER_LEVELS
 from lmgym.tasks.order_text import seen_wordings
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
+from lmgym.tasks.rewrite import Rewrite
+from lmgym.tasks.rewrite_draw import LIMITS as REWRITE_LIMITS
 from lmgym.tasks.word_problem import WordProblem
 from lmgym.tasks.word_problem_levels import LEVELS as WORD_PROBLEM_LEVELS
 from lmgym.tasks.wordle import LEVELS as WORDLE_LEVELS
@@ -184,3 +188,41 @@ def test_the_page_of_order_is_true() -> None:
     problem = task.problem("train", 3)
     (text,) = task.demonstrations(problem, np.random.default_rng(0))
     assert f"```\n{problem.prompt}{text}\n```" in page
+
+
+def test_the_page_of_algebra_is_true() -> None:
+    page, rng = (PAGES / "algebra.md").read_text(), np.random.default_rng(0)
+    for family in FAMILIES:
+        posed = [Algebra(level=level, family=family).problem("train", 3).reference for level in (1, 4, 8)]
+        cells = " | ".join(f"`{one.question}` → `{one.answer}`" for one in posed)
+        assert f"| `{family}` | {cells} |" in page
+        tasks = [Algebra(level=2, family=family, prompt_style=style) for style in ("plain", "instruct")]  # type: ignore[arg-type]
+        cells = " | ".join(f"`{task.problem('train', 3).prompt}`" for task in tasks)
+        assert f"| `{family}` | {cells} |".replace("\n", "\\n") in page
+    for split in Algebra.splits:
+        assert f"| `{Algebra(level=4).problem(split, 1).prompt}` |" in page
+    for family in ("linear", "factor"):
+        worked = Algebra(level=6, family=family, style="worked")
+        problem = worked.problem("train", 3)
+        assert f"```\n{problem.prompt}{worked.demonstrations(problem, rng)[0]}\n```" in page
+    problem = Algebra().problem("train", 3)
+    assert f"prompt    {problem.prompt}\nresponse  {problem.reference.answer} " in page
+
+
+def test_the_page_of_rewriting_is_true() -> None:
+    page, rng = (PAGES / "rewrite.md").read_text(), np.random.default_rng(0)
+    for level, limits in REWRITE_LIMITS.items():
+        task = Rewrite(level=level)
+        problem = task.problem("train", 3)
+        texts = task.demonstrations(problem, rng)
+        sizes = f"{limits.steps} | {2 * limits.chars}"
+        assert f"| {level} | `{problem.prompt}` | {len(texts)} | `{texts[-1]}` | {sizes} |" in page
+    task = Rewrite(level=6)
+    for split in Rewrite.splits:
+        assert f"| `{task.problem(split, 1).prompt}` |" in page
+    problem = task.problem("train", 3)
+    state, lines = task.start(problem), [f"prompt  {problem.prompt}"]
+    for text in task.demonstrations(problem, rng):
+        state, reply, _ = task.respond(state, Turn("agent", text))
+        lines += [f"agent   {text}", *([] if reply is None else [f"reply   {reply[1:]}"])]
+    assert "\n".join(lines) in page
