@@ -221,6 +221,13 @@ def test_optimal_values_by_hand(partial: str, value: float) -> None:
     assert Countdown(level=3).optimal_value(pose((3, 3, 5), 24), (), partial) == value
 
 
+def test_negative_pieces_can_be_needed() -> None:
+    task = Countdown(level=5)
+    assert task.solutions(pose((1, 2, 3, 5), 8))  # 3-5*(1-2) is one of them
+    assert task.optimal_value(pose((1, 2, 3, 5), 8), (), "3-5*") == 1.0
+    assert task.optimal_value(pose((1, 1, 3, 5), 8), (), "3-5*") == 0.0
+
+
 def test_a_number_may_still_grow() -> None:
     task, problem = Countdown(level=3), pose((1, 12), 13)
     assert [task.optimal_value(problem, (), text) for text in ("1", "12", "1 ", "1+", "1+1", "1+1 ")] == [
