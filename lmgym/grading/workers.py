@@ -245,13 +245,14 @@ class Pool:
 
 def make_command() -> list[str]:
     """Returns the program of a child: this interpreter with this process's module path."""
-    path = [folder or os.getcwd() for folder in sys.path]
-    return [sys.executable, "-P", "-c", _BOOTSTRAP, json.dumps(path)]
+    path = [str(folder) or os.getcwd() for folder in sys.path]
+    return [sys.executable or "", "-P", "-c", _BOOTSTRAP, json.dumps(path)]
 
 
 def _environment() -> dict[str, str]:
     return {
         **os.environ,
+        "PYTHONWARNINGS": "ignore",
         "PYTHONHASHSEED": "0",  # a verdict must not depend on the order of a set
         "SYMPY_GROUND_TYPES": "python",  # the others abort where memory ends, instead of raising
         "OMP_NUM_THREADS": "1",

@@ -194,8 +194,22 @@ def test_a_closed_pool_leaves_nothing_and_answers_nothing(make_pool):
     assert ask(pool) == Outcome("worker", {})
 
 
-def test_the_grader_s_own_program_needs_nothing_of_the_environment():
-    assert make_command()[:2] == [sys.executable, "-P"]
+def test_the_grader_s_own_program_starts_in_any_surroundings(monkeypatch, tmp_path):
+    for name in ("sympy.py", "json.py", "lmgym.py"):  # what stands in the current folder is not imported
+        (tmp_path / name).write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONWARNINGS", "error")
+    monkeypatch.setattr(sys, "path", [Path(folder) for folder in sys.path if folder])
+    pool = Pool(1)
+    request = {"gold": "\\sqrt{2}+\\sqrt{3}", "given": "\\sqrt{5+2\\sqrt{6}}", "rules": {}, "budgets": {}}
+    assert pool.run(request, 60.0) == Outcome("", {"is_equal": True, "reason": ""})
+    pool.close()
+
+
+def test_a_python_that_nobody_knows_can_t_be_started(monkeypatch):
+    monkeypatch.setattr(sys, "executable", None)
+    assert make_command()[0] == ""
+    assert Pool(1).run({}, 1.0) == Outcome("worker", {})
 
 
 PARENT = f"""\
