@@ -64,7 +64,7 @@ def _level(numbers: int, max_number: int, targets: tuple[int, int], operators: s
 
 
 LEVELS: Mapping[int, Knobs] = {
-    1: _level(2, 12, (1, 30), "+-*"),
+    1: _level(2, 50, (1, 60), "+-"),
     2: _level(3, 9, (1, 15), "+-"),
     3: _level(3, 9, (1, 50), "+-*"),
     4: _level(3, 13, (1, 100), "+-*/"),
