@@ -29,6 +29,10 @@ _SPACES = " \t\r\n"
 _MAX_WRAPPERS = 8
 _GROUP = re.compile(r"\\(boxed|fbox|text|mbox|textbf|textrm|textit|mathrm)\s*\{")
 _LETTERS = re.compile(r"[^\W\d_]+")
+_DEFINITION = re.compile(
+    r"(?:([fghpqyFGHP])\s*('?)\s*(?:\\left\s*)?\(\s*[a-zA-Z]\s*(?:\\right\s*)?\)"
+    r"|(?:m\s*)?\\angle\s*([A-Z]{1,3}))\s*=(?!=)"
+)
 _DOLLAR = re.compile(r"(?<!\\)\$")
 _PAIRS = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ('"', '"'))
 
@@ -72,6 +76,7 @@ def _read(text: str, rules: Rules, budgets: Budgets) -> Node:
     body, is_words = _unwrapped(normalise(text))
     if not body:
         raise Refusal("unparsed", "no answer")
+    body = _with_plain_name(body)
     try:
         tokens = Lexer(body, rules, budgets).tokens
         node = Statements(tokens, rules, budgets).read()
@@ -85,6 +90,16 @@ def _read(text: str, rules: Rules, budgets: Budgets) -> Node:
     if len(tokens) * 2 > budgets.max_depth:
         _check_depth(node, budgets.max_depth)
     return node
+
+
+def _with_plain_name(text: str) -> str:
+    r"""Returns ``f = ...`` for ``f(x) = ...``; also for ``f'(x)`` and ``\angle ABC``; else ``text``."""
+    match = _DEFINITION.match(text)
+    if match is None:
+        return text
+    letter, prime, angle = match.groups()
+    name = f"A_{{{angle}}}" if angle else f"{letter}_{{prime}}" if prime else letter
+    return f"{name}={text[match.end() :]}"
 
 
 def _check_depth(root: Node, max_depth: int) -> None:

@@ -36,7 +36,13 @@ WRONG_REASONS = {
 KNOWN_WRONG_ACCEPTS: dict[str, str] = {}
 """Case: why it is accepted although it should not be."""
 
-KNOWN_WRONG_REJECTS: dict[str, str] = {}
+KNOWN_WRONG_REJECTS: dict[str, str] = {
+    "writings:27": "a name that is partly words: \\text{P}(A) =",
+    "writings:30": "\\over without braces around it",
+    "writings:69": "a set of conditions",
+    "writings:70": "a set of conditions, with a colon",
+    "writings:89": "the letter of a choice together with its text",
+}
 """Case: why it is refused although it is right."""
 
 
