@@ -38,12 +38,13 @@ LAYERS = {
 
 CORE = {"gymnasium", "numpy", "sympy", "tokenizers", "tyro", "rich"}
 
-FORBIDDEN_IMPORTS = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
-FORBIDDEN_NAMES = {"eval", "exec", "parse_expr", "sympify", "__import__"}
+FORBIDDEN_IMPORTS = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "yaml", "runpy"}
+FORBIDDEN_NAMES = {"eval", "exec", "parse_expr", "parse_latex", "sympify", "lambdify", "__import__"}
+FORBIDDEN_SYMPY = {"parse_expr", "parse_latex", "sympify", "lambdify"}
 FORBIDDEN_ATTRIBUTES = {
     ("yaml", "load"), ("yaml", "unsafe_load"), ("yaml", "full_load"), ("torch", "load"), ("os", "system"),
     ("os", "popen"), ("pickle", "load"), ("pickle", "loads"), ("sympy", "sympify"), ("builtins", "eval"),
-    ("builtins", "exec"),
+    ("builtins", "exec"), ("sympy", "S"), ("subprocess", "getoutput"), ("subprocess", "getstatusoutput"),
 }  # fmt: skip
 
 
@@ -150,7 +151,7 @@ def find_dangers(tree: ast.AST) -> list[str]:
             found.append(f"{line}: {node.id}")
         elif isinstance(node, ast.Attribute):
             owner = node.value.id if isinstance(node.value, ast.Name) else ""
-            if (owner, node.attr) in FORBIDDEN_ATTRIBUTES or node.attr in ("parse_expr", "sympify"):
+            if (owner, node.attr) in FORBIDDEN_ATTRIBUTES or node.attr in FORBIDDEN_SYMPY:
                 found.append(f"{line}: {owner}.{node.attr}")
         elif isinstance(node, ast.keyword) and node.arg in ("shell", "allow_pickle"):
             if not (isinstance(node.value, ast.Constant) and node.value.value is False):
@@ -183,6 +184,12 @@ def test_nothing_that_runs_foreign_text(module):
         "from os import system",
         "sympify(text)",
         "sympy.sympify(t)",
+        "sympy.S(t)",
+        "from sympy import S",
+        "from sympy import lambdify",
+        "sp.lambdify(x, t)",
+        "import yaml as y",
+        "subprocess.getoutput(c)",
         "from sympy.parsing.sympy_parser import parse_expr",
         "np.load(p, allow_pickle=True)",
         "load(p, trust_remote_code=True)",
