@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple, Self, final
 
 import numpy as np
 
-from lmgym.errors import EmptyProblemSetError
+from lmgym.errors import InvalidValueError
 from lmgym.records import Problem, Transcript, Turn, Verdict
 from lmgym.seeding import word_to_int
 from lmgym.tasks.base import HASHED_SPLITS, Response, Task, check_split, split_of
 from lmgym.tasks.options import check_choice, check_fraction, check_int
-from lmgym.tasks.stream import Draft, ProblemStream
+from lmgym.tasks.stream import Draft, ProblemStream, Words, draw_until_split
 from lmgym.tasks.word_lists import LENGTHS, check_words, read_words, some_words
 from lmgym.tasks.wordle_solver import Rule, Solver, feedback, make_solver
 
 Wording = Literal["plain", "words"]
 
-LEVELS: Mapping[int, tuple[int, int]] = {
-    1: (3, 40),
-    2: (3, 100),
-    3: (4, 100),
-    4: (4, 375),
-    5: (5, 100),
-    6: (5, 200),
-    7: (5, 400),
-    8: (5, 761),
+LEVELS: Mapping[int, tuple[int, int, int]] = {
+    1: (3, 40, 1),
+    2: (3, 100, 1),
+    3: (4, 100, 1),
+    4: (4, 375, 1),
+    5: (5, 100, 0),
+    6: (5, 200, 0),
+    7: (5, 400, 0),
+    8: (5, 761, 0),
 }
-"""Letters of a word, words of the list; by level."""
+"""Letters of a word, words of the list, guesses that the prompt gives; by level."""
 _OOD = "ood_length"
 _MAX_TURN_CHARS = 64
+
+
+class WordleReference(NamedTuple):
+    """The private truth of a problem."""
+
+    value: str
+    """The secret."""
+    given: tuple[str, ...]
+    """Guesses that the prompt begins with."""
 
 
 class WordleState(NamedTuple):
@@ -46,8 +56,8 @@ class Wordle(Task):
     """Guess a secret word of a list; the reply colours each letter: g right, y elsewhere in it, b not in it.
 
     A turn that is no word of the list, or was cut by its token budget, is a lost guess without colours. The
-    hash of the secret decides the split; guesses may be any word of the list. "ood_length" has secrets one
-    letter longer, and a list of such words.
+    hash of the secret, with the guesses that the prompt gives, decides the split; guesses may be any word of
+    the list. "ood_length" has secrets one letter longer, and a list of such words.
     """
 
     def __init__(
@@ -56,18 +66,21 @@ class Wordle(Task):
         level: int = 1,
         num_letters: int | None = None,
         num_words: int | None = None,
+        num_given: int | None = None,
         num_guesses: int = 6,
         double_letters: Rule = "counted",
         wording: Wording = "plain",
         vocabulary: str | Path | Sequence[str] | None = None,
         demonstration_quality: float = 1.0,
     ) -> None:
-        """Configures the task; ``num_letters`` and ``num_words`` take the place of the level's.
+        """Configures the task; the options that begin with ``num`` take the place of the level's.
 
         Args:
-            level: 1 (40 words of three letters) to 8 (761 words of five).
+            level: 1 (40 words of three letters) to 8 (761 words of five letters).
             num_letters: letters of a word, 3 to 5.
             num_words: words of the list, 10 to 1000; all there are where there are fewer.
+            num_given: random guesses that the prompt begins with, 0 to 4; none by default with a vocabulary.
+                Without any, no secret of the test split is one in training.
             num_guesses: turns of an episode, 1 to 64.
             double_letters: "counted" colours a letter at most as often as the secret holds it, "each" judges
                 every letter by itself, as LMRL-Gym does.
@@ -83,7 +96,7 @@ class Wordle(Task):
             InvalidValueError: a value out of its range, or a vocabulary that is none.
         """
         self._options: dict[str, object] = dict(
-            num_letters=num_letters, num_words=num_words, num_guesses=num_guesses,
+            num_letters=num_letters, num_words=num_words, num_given=num_given, num_guesses=num_guesses,
             double_letters=double_letters, wording=wording, vocabulary=vocabulary,
             demonstration_quality=demonstration_quality,
         )  # fmt: skip
@@ -96,16 +109,21 @@ class Wordle(Task):
         lists = _make_lists(self._level, num_letters, num_words, vocabulary)
         self._words = {len(words[0]): words for words in lists}
         self._known = {length: frozenset(words) for length, words in self._words.items()}
-        self._secrets = {split: tuple(w for w in lists[0] if split_of(w) == split) for split in HASHED_SPLITS}
-        self.splits: tuple[str, ...] = HASHED_SPLITS
-        if len(lists) > 1:
-            self.splits, self._secrets[_OOD] = (*HASHED_SPLITS, _OOD), lists[1]
+        self.splits: tuple[str, ...] = (*HASHED_SPLITS, _OOD) if len(lists) > 1 else HASHED_SPLITS
+        default = LEVELS[self._level][2] if vocabulary is None else 0
+        self._num_given = check_int("num_given", default if num_given is None else num_given, 0, 4)
+        if self._num_given >= len(lists[0]):
+            raise InvalidValueError(
+                f"num_given={num_given!r} leaves no secret: there are {len(lists[0])} words."
+            )
         size = f"{len(lists[0])}x{len(lists[0][0])}"
         name = (
             f"words={size}" if vocabulary is None else f"words={size}:{word_to_int(' '.join(lists[0])):08x}"
         )
         self._fingerprint = f"Wordle({name},num_guesses={self._num_guesses},{double_letters=!s},{wording=!s})"
-        self._stream = ProblemStream(f"Wordle({name},{wording=!s})", self._draw_block)
+        self._stream = ProblemStream(
+            f"Wordle({name},given={self._num_given},{double_letters=!s},{wording=!s})", self._draw_block
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -118,7 +136,9 @@ class Wordle(Task):
 
     @property
     def max_prompt_chars(self) -> int:
-        return max(len(self._prompt(length)) for length in self._words)
+        length = max(self._words)
+        turn = len(self._text("a" * length)) + len(self._reply("b" * length))
+        return len(self._opening(length)) + self._num_given * turn
 
     @property
     def max_reply_chars(self) -> int:
@@ -154,16 +174,27 @@ class Wordle(Task):
         return self._stream.problems(split, indices)
 
     def _draw_block(self, split: str, count: int, rng: np.random.Generator) -> list[Draft]:
-        secrets = self._secrets[split]
-        if not secrets:
-            raise EmptyProblemSetError(
-                f"split {split!r} of {self.fingerprint} holds no word; take more words."
-            )
-        drawn = [secrets[place] for place in rng.integers(0, len(secrets), size=count).tolist()]
-        return [Draft(self._prompt(len(word)), word, word, float(self._level)) for word in drawn]
+        words = Words(rng)
+        return [
+            draw_until_split(partial(self._draw, self._list_of(split)), split, words) for _ in range(count)
+        ]
 
-    def _prompt(self, num_letters: int) -> str:
+    def _draw(self, listed: tuple[str, ...], words: Words) -> Draft:
+        left = list(listed)
+        secret, *given = [left.pop(words.below(len(left))) for _ in range(1 + self._num_given)]
+        reference = WordleReference(secret, tuple(given))
+        return Draft(self._prompt(reference), reference, _key(secret, given), float(self._level))
+
+    def _list_of(self, split: str) -> tuple[str, ...]:
+        return self._words[max(self._words) if split == _OOD else min(self._words)]
+
+    def _opening(self, num_letters: int) -> str:
         return "Wordle:\n" if self._wording == "words" else f"{num_letters} letters>"
+
+    def _prompt(self, reference: WordleReference) -> str:
+        secret, given = reference
+        told = [self._text(word) + self._reply(feedback(word, secret, self._rule)) for word in given]
+        return self._opening(len(secret)) + "".join(told)
 
     def _text(self, word: str) -> str:
         return " ".join(word) if self._wording == "words" else word
@@ -177,7 +208,7 @@ class Wordle(Task):
         return WordleState(problem)
 
     def respond(self, state: WordleState, turn: Turn) -> Response:
-        secret: str = state.problem.reference
+        secret: str = state.problem.reference.value
         made = WordleState(state.problem, state.num_guesses_made + 1)
         guess = self._read(turn, secret)
         if guess == secret or made.num_guesses_made >= self._num_guesses:
@@ -202,7 +233,7 @@ class Wordle(Task):
         """
         if transcript.truncated:
             return Verdict("wrong", "truncated")
-        secret: str = transcript.problem.reference
+        secret: str = transcript.problem.reference.value
         said = [turn for turn in transcript.turns if turn.role == "agent"][: self._num_guesses]
         guesses = [self._read(turn, secret) for turn in said]
         if secret in guesses:
@@ -224,9 +255,11 @@ class Wordle(Task):
 
         It knows the list and not the split, and may run out of guesses where there are few.
         """
-        secret: str = problem.reference
+        secret, given = problem.reference
         solver = self._solver(secret)
         candidates, guesses = np.arange(len(solver.words)), list[str]()
+        for guess in given:
+            candidates = solver.consistent(candidates, guess, secret)
         while len(guesses) < self._num_guesses and secret not in guesses:
             is_solvers = rng.random() < self._quality
             place = solver.best_guess(candidates) if is_solvers else int(rng.integers(len(solver.words)))
@@ -240,7 +273,7 @@ class Wordle(Task):
         The secret is uniform over the words of the problem's split that the replies leave open. Exact with
         two guesses or fewer left and where the solver finds every open word; elsewhere None.
         """
-        secret: str = problem.reference
+        secret, given = problem.reference
         said = [turn for turn in turns if turn.role == "agent"][: self._num_guesses]
         guesses = [self._read(turn, secret) for turn in said]
         if secret in guesses:
@@ -248,8 +281,8 @@ class Wordle(Task):
         left, solver = self._num_guesses - len(said), self._solver(secret)
         if left <= 0:
             return 0.0
-        still_open = solver.places(self._secrets[problem.split])
-        for guess in guesses:
+        still_open = solver.places(self._secrets(problem.split, given))
+        for guess in (*given, *guesses):
             if guess is not None:
                 still_open = solver.consistent(still_open, guess, secret)
         if not partial:
@@ -261,6 +294,11 @@ class Wordle(Task):
             rates.append(solver.rate_after(word, still_open, left - 1))
         known = [rate for rate in rates if rate is not None]
         return max(known) if len(known) == len(rates) or 1.0 in known else None
+
+    def _secrets(self, split: str, given: tuple[str, ...]) -> tuple[str, ...]:
+        """Returns the secrets that problems of ``split`` have after the guesses ``given``."""
+        listed = [word for word in self._list_of(split) if word not in given]
+        return tuple(word for word in listed if split == _OOD or split_of(_key(word, given)) == split)
 
     def _matching(self, partial: str, words: tuple[str, ...]) -> list[str]:
         """Returns the words that a turn which begins with ``partial`` can still become."""
@@ -277,6 +315,10 @@ class Wordle(Task):
             for word in words
             if word.startswith(begun) and len(word) - len(begun) <= (0 if is_closed and begun else room)
         ]
+
+
+def _key(secret: str, given: Sequence[str]) -> str:
+    return " ".join((secret, *given))
 
 
 def _make_lists(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lmgym.records import Turn
+from lmgym.records import Problem, Turn
 from lmgym.tasks.algebra import Algebra
 from lmgym.tasks.algebra_families import FAMILIES
 from lmgym.tasks.arithmetic import Math
@@ -26,7 +26,7 @@ from lmgym.tasks.rewrite_draw import LIMITS as REWRITE_LIMITS
 from lmgym.tasks.word_problem import WordProblem
 from lmgym.tasks.word_problem_levels import LEVELS as WORD_PROBLEM_LEVELS
 from lmgym.tasks.wordle import LEVELS as WORDLE_LEVELS
-from lmgym.tasks.wordle import Wordle
+from lmgym.tasks.wordle import Wordle, WordleReference
 
 PAGES = Path(__file__).parents[3] / "docs" / "environments"
 
@@ -105,13 +105,14 @@ def test_the_page_of_mazes_is_true() -> None:
 def test_the_page_of_wordle_is_true() -> None:
     page = (PAGES / "wordle.md").read_text()
     rng = np.random.default_rng(0)
-    for level, (letters, count) in WORDLE_LEVELS.items():
+    for level, (letters, count, num_given) in WORDLE_LEVELS.items():
         task = Wordle(level=level)
-        owners = [split_of(word) for word in task.words]
+        games = [f"{word} {first}" for word in task.words for first in task.words if first != word]
+        owners = [split_of(key) for key in (games if num_given else task.words)]
         sizes = ", ".join(str(owners.count(split)) for split in HASHED_SPLITS)
-        problem = task.problem("train", 0)
-        lengths = [len(task.demonstrations(problem._replace(reference=word), rng)) for word in task.words]
-        assert f"| {level} | {letters} | {count} | {sizes} | {np.mean(lengths):.2f} |" in page
+        fresh = [Problem("", WordleReference(word, ()), "train", 0) for word in task.words]
+        lengths = [len(task.demonstrations(problem, rng)) for problem in fresh]
+        assert f"| {level} | {letters} | {count} | {num_given} | {sizes} | {np.mean(lengths):.2f} |" in page
         assert max(lengths) <= 6
     task = Wordle(level=7)
     problem = task.problem("train", 2)

@@ -14,14 +14,14 @@ from lmgym.errors import EmptyProblemSetError, InvalidValueError
 from lmgym.records import Problem, Transcript, Turn
 from lmgym.tasks.base import HASHED_SPLITS, split_of
 from lmgym.tasks.word_lists import LENGTHS, all_words, some_words
-from lmgym.tasks.wordle import LEVELS, Wordle
+from lmgym.tasks.wordle import LEVELS, Wordle, WordleReference
 from lmgym.tasks.wordle_solver import Rule, feedback, make_solver
 
 TINY = ("bat", "cat", "eat", "fat", "hat", "tab", "tea", "ten")
 
 
 def pose(secret: str) -> Problem:
-    return Problem("", secret, "train", 0, 1.0, secret)
+    return Problem("", WordleReference(secret, ()), "train", 0, 1.0, secret)
 
 
 def play(task: Wordle, secret: str, texts: list[str]) -> tuple[Transcript, list[str | None]]:
@@ -152,7 +152,7 @@ def test_rates_are_those_of_the_best_strategy() -> None:
 
 def test_optimal_values_of_a_turn_that_has_begun() -> None:
     task = Wordle(vocabulary=TINY, num_guesses=2)
-    secrets = tuple(word for word in TINY if word in task._secrets["train"])
+    secrets = tuple(word for word in TINY if word in task._secrets("train", ()))
     assert task.optimal_value(pose(secrets[0]), (), "") == pytest.approx(slow_rate(secrets, 2))
 
     def after(guess: str) -> float:
@@ -219,19 +219,53 @@ def test_the_lists_are_clean() -> None:
             len(word) == length and word.isascii() and word.islower() and word.isalpha() for word in words
         )
     assert set(some_words(5, 100)) < set(some_words(5, 200)) < set(some_words(5, 10**6)) == set(all_words(5))
-    for level, (letters, count) in LEVELS.items():
+    for level, (letters, count, _) in LEVELS.items():
         words = Wordle(level=level).words
         assert len(words) == count and {len(word) for word in words} == {letters}
 
 
 def test_splits_part_the_words() -> None:
     for level in LEVELS:
-        task = Wordle(level=level)
-        drawn = {split: {p.reference for p in task.problems(split, range(64 * 64))} for split in task.splits}
-        assert sum(len(drawn[split]) for split in HASHED_SPLITS) >= 0.99 * len(task.words)
+        task = Wordle(level=level, num_given=0)
+        drawn = {
+            split: {p.reference.value for p in task.problems(split, range(64 * 32))} for split in task.splits
+        }
+        assert sum(len(drawn[split]) for split in HASHED_SPLITS) >= 0.9 * len(task.words)
         assert set.union(*(drawn[split] for split in HASHED_SPLITS)) <= set(task.words)
         assert min(map(len, drawn.values())) >= 4
         assert {len(word) for word in drawn["ood_length"]} == {len(task.words[0]) + 1}
+
+
+def test_a_game_may_have_begun() -> None:
+    task = Wordle(level=2, num_given=2)
+    for problem in task.problems("test", range(50)):
+        secret, given = problem.reference
+        told = "".join(f"{word}\n{feedback(word, secret)}>" for word in given)
+        assert problem.prompt == f"3 letters>{told}" and len({secret, *given}) == 3
+        assert len(problem.prompt) <= task.max_prompt_chars
+    secrets = {
+        split: {p.reference.value for p in task.problems(split, range(999))} for split in HASHED_SPLITS
+    }
+    assert len(secrets["test"] & secrets["train"]) > 90
+    worded = Wordle(level=2, wording="words", num_given=1).problem("train", 0)
+    (secret, (given,)) = worded.reference
+    assert worded.prompt == f"Wordle:\n{' '.join(given)}\n{' '.join(feedback(given, secret))}\n"
+    with pytest.raises(InvalidValueError, match="leaves no secret"):
+        Wordle(vocabulary=("bat", "cat"), num_given=2)
+
+
+def test_optimal_values_know_the_given_guess() -> None:
+    task = Wordle(vocabulary=TINY, num_given=1, num_guesses=1)
+    for problem in task.problems("train", range(30)):
+        secret, given = problem.reference
+        still_open = [
+            word
+            for word in TINY
+            if word not in given
+            and feedback(given[0], word) == feedback(given[0], secret)
+            and split_of(f"{word} {given[0]}") == "train"
+        ]
+        assert task.optimal_value(problem, (), "") == pytest.approx(1 / len(still_open))
 
 
 def test_a_vocabulary_of_ones_own(tmp_path: Path) -> None:
@@ -241,7 +275,7 @@ def test_a_vocabulary_of_ones_own(tmp_path: Path) -> None:
     assert task.words == TINY and task.splits == ("train", "validation", "test") and task.max_level == 1
     assert task.fingerprint == Wordle(vocabulary=TINY).fingerprint != Wordle(vocabulary=TINY[:-1]).fingerprint
     empty = next(split for split in HASHED_SPLITS if split not in (split_of("bat"), split_of("cat")))
-    with pytest.raises(EmptyProblemSetError, match="holds no word"):
+    with pytest.raises(EmptyProblemSetError, match="holds no problem"):
         Wordle(vocabulary=("bat", "cat")).problem(empty, 0)
     for words in (
         ("bat",),
@@ -261,5 +295,5 @@ def test_a_vocabulary_of_ones_own(tmp_path: Path) -> None:
 
 def test_demonstrations_of_low_quality_are_often_wrong() -> None:
     task, rng = Wordle(level=8, demonstration_quality=0.0), np.random.default_rng(0)
-    ends = [task.demonstrations(p, rng)[-1] == p.reference for p in task.problems("train", range(100))]
+    ends = [task.demonstrations(p, rng)[-1] == p.reference.value for p in task.problems("train", range(100))]
     assert sum(ends) < 10  # 6 guesses of 761: 0.8 in the mean
