@@ -38,7 +38,9 @@ LAYERS = {
 
 CORE = {"gymnasium", "numpy", "sympy", "tokenizers", "tyro", "rich"}
 
-FORBIDDEN_IMPORTS = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "yaml", "runpy"}
+FORBIDDEN_IMPORTS = {
+    "pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "yaml", "runpy",
+}  # fmt: skip
 FORBIDDEN_NAMES = {"eval", "exec", "parse_expr", "parse_latex", "sympify", "lambdify", "__import__"}
 FORBIDDEN_SYMPY = {"parse_expr", "parse_latex", "sympify", "lambdify"}
 FORBIDDEN_ATTRIBUTES = {
