@@ -195,6 +195,7 @@ def _fields(facts: tuple[Fact, ...], fact: Fact, cast: Cast, unit: Unit) -> dict
         n_contents=f"{number} {cast.item.after(number)}",
         item=noun.one,
         items=noun.many,
+        asked=f" {noun.many}" if len({one.unit for one in facts}) > 1 else "",
         contents=cast.item.many,
         boxes=cast.container.many,
         times="twice" if fact.number == 2 else f"{fact.number} times",
@@ -238,7 +239,7 @@ def _longest_fields(data: dict[str, Any], number: str) -> dict[str, str]:
         **dict.fromkeys(("item", "items", "contents", "boxes", "v_items"), noun),
         "his": "his", "he": "she", "n": number, "m": number, "n_more": f"{number} more {noun}",
         "n_fewer": f"{number} fewer {noun}", "times": f"{number} times", "part": "a quarter",
-        "now": " now", "now_too": " now", "has_now": " has now", "equation": worked,
+        "asked": f" {noun}", "now": " now", "now_too": " now", "has_now": " has now", "equation": worked,
     }  # fmt: skip
 
 

@@ -74,12 +74,14 @@ def read_back(prompt: str) -> int:
         match, rule = found
         if callable(rule):
             held[match[1]] = rule(*match.groups())
-    if match := re.fullmatch(r"How many \w+ do (\w+) and (\w+) \w+ in all\?", question):
+    if match := re.fullmatch(r"How many (?:\w+ )?(?:do|have) (\w+) and (\w+) (?:\w+ )?in all\?", question):
         value = held[match[1]] + held[match[2]]
-    elif match := re.fullmatch(r"How many (?:more \w+|\w+ more) does (\w+) \w+ than (\w+)\?", question):
+    elif match := re.fullmatch(
+        r"How many (?:more|more \w+|\w+ more) (?:does|has) (\w+) (?:\w+ )?than (\w+)\?", question
+    ):
         value = held[match[1]] - held[match[2]]
     else:
-        match = re.fullmatch(r"How many \w+ does (\w+) \w+\?", question)
+        match = re.fullmatch(r"How many (?:\w+ )?(?:does|has) (\w+)(?: \w+)?\?", question)
         assert match, question
         value = held[match[1]]
     assert value.denominator == 1
