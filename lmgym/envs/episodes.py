@@ -86,6 +86,7 @@ class Episodes:
         self._paid: dict[str, NDArray[np.float64]] = {}
         self._rewards: list[Reward] = []
         """``reward`` for each of ``_tasks``."""
+        self._pays_steps = any(isinstance(part, StepCorrect) for part in walk(reward))
         self._normalized = [part for part in walk(reward) if isinstance(part, Normalized)]
 
     def begin(self, rows: NDArray[np.int64], task: Task, problems: Sequence[Problem]) -> None:
@@ -233,7 +234,7 @@ class Episodes:
             ends.terms = terms
         else:
             ends.terms = {name: paid[ends.rows[ended]] for name, paid in self._paid.items()}
-        if any(isinstance(part, StepCorrect) for part in walk(self.reward)):
+        if self._pays_steps:
             ends.first_wrong = self._find_wrong(ends.rows[ended], [said[place] for place in ended.tolist()])
 
     def _score(
