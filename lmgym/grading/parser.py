@@ -30,9 +30,13 @@ _MAX_WRAPPERS = 8
 _GROUP = re.compile(r"\\(boxed|fbox|text|mbox|textbf|textrm|textit|mathrm)\s*\{")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _DEFINITION = re.compile(
-    r"(?:([fghpqyFGHP])\s*('?)\s*(?:\\left\s*)?\(\s*[a-zA-Z]\s*(?:\\right\s*)?\)"
-    r"|(?:m\s*)?\\angle\s*([A-Z]{1,3}))\s*=(?!=)"
+    r"(?:(?P<of>[fghpqyFGHP])\s*(?P<prime>'?)\s*(?:\\left\s*)?\(\s*[a-zA-Z]\s*(?:\\right\s*)?\)"
+    r"|(?P<derived>[a-zA-Z])'|\\[dt]?frac\s*\{\s*d(?P<top>[a-zA-Z])\s*\}\s*\{\s*d[a-zA-Z]\s*\}"
+    r"|(?:m\s*)?\\angle\s*(?P<angle>[A-Z]{1,3})"
+    r"|\\(?:text|mathrm)\s*\{(?P<words>[A-Za-z ]{2,40})\}(?:\s*\([A-Za-z]\))?"
+    r"|\|?(?:\\overline\s*\{)?(?P<segment>[A-Z]{2})\}?\|?)\s*=(?!=)"
 )
+_FREE_LETTER = re.compile(r"(?<![\\A-Za-z])[A-Za-z]")
 _DOLLAR = re.compile(r"(?<!\\)\$")
 _PAIRS = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ('"', '"'))
 
@@ -93,13 +97,20 @@ def _read(text: str, rules: Rules, budgets: Budgets) -> Node:
 
 
 def _with_plain_name(text: str) -> str:
-    r"""Returns ``f = ...`` for ``f(x) = ...``; also for ``f'(x)`` and ``\angle ABC``; else ``text``."""
+    r"""Returns ``f = ...`` for ``f(x) = ...``, and the like for other names; see docs/grammar.md."""
     match = _DEFINITION.match(text)
     if match is None:
         return text
-    letter, prime, angle = match.groups()
-    name = f"A_{{{angle}}}" if angle else f"{letter}_{{prime}}" if prime else letter
-    return f"{name}={text[match.end() :]}"
+    rest = text[match.end() :]
+    if match["segment"] and _FREE_LETTER.search(rest):  # PV = nRT
+        return text
+    derived = match["derived"] or match["top"] or (match["of"] if match["prime"] else None)
+    if derived:
+        return f"{derived}_{{prime}}={rest}"
+    if match["of"]:
+        return f"{match['of']}={rest}"
+    long = match["angle"] or match["segment"] or match["words"].replace(" ", "")
+    return f"{'A' if match['angle'] else 'L'}_{{{long}}}={rest}"
 
 
 def _check_depth(root: Node, max_depth: int) -> None:

@@ -42,6 +42,13 @@ KNOWN_WRONG_REJECTS: dict[str, str] = {
     "writings:69": "a set of conditions",
     "writings:70": "a set of conditions, with a colon",
     "writings:89": "the letter of a choice together with its text",
+    "writings:142": "an approximation beside the exact value",
+    "writings:177": "three letters out of order are a word, so that anagrams are never equal",
+    "writings:188": "equal where both are defined, and not shown to be defined at the same places",
+    "writings:203": "x = a or b",
+    "writings:206": "a condition behind an expression",
+    "writings:210": "two conditions joined by a comma",
+    "writings:222": "a fraction of units",
 }
 """Case: why it is refused although it is right."""
 
