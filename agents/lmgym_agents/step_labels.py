@@ -157,7 +157,14 @@ class TaskSteps:
             tokenizer: of the model.
             seed: of what a demonstration draws.
             split: of the task.
+
+        Raises:
+            InvalidValueError: a task of several turns.
         """
+        if task.max_turns > 1:
+            raise InvalidValueError(
+                f"{type(task).__name__} has up to {task.max_turns} turns; steps are labelled within a single one."
+            )
         self._task, self._tokenizer, self._seed, self._split = task, tokenizer, seed, split
 
     def responses(self, step: int, count: int) -> list[LabelledResponse]:

@@ -142,7 +142,8 @@ class Normalized(Wrapper):
     The mean is not subtracted unless ``center`` asks for it: that would pay or charge for the length of an
     episode wherever rewards are paid by the step, and moves what counts as good. Failed rows are neither
     counted nor moved. The same batches in the same order give the same numbers; other batches don't, so this
-    is the one reward that depends on its past. Its state is saved with that of the environment.
+    is the one reward that depends on its past. Its state is saved with that of the environment, and clones of
+    an environment share it.
 
     Raises:
         InvalidValueError: ``clip`` is not positive.

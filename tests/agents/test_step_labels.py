@@ -6,6 +6,7 @@ import torch
 
 from lmgym.errors import EmptyProblemSetError, InvalidValueError
 from lmgym.tasks.arithmetic import Math
+from lmgym.tasks.probes import Delayed
 from lmgym.tokenization import CharTokenizer
 from lmgym_agents.process_values import StepValue
 from lmgym_agents.ranking import auc
@@ -76,6 +77,11 @@ def test_demonstrations_depend_on_seed_and_step_alone():
     held_out = TaskSteps(task, TOKENIZER, split="validation").responses(0, 64)
     trained = {task.problem("train", i).prompt for i in range(64)}
     assert not trained & {item.prompt for item in held_out}
+
+
+def test_tasks_of_several_turns_are_refused():
+    with pytest.raises(InvalidValueError, match="up to 3 turns"):
+        TaskSteps(Delayed(num_turns=3), TOKENIZER)
 
 
 def test_fixed_responses_come_once_an_epoch():
