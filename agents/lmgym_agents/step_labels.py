@@ -163,7 +163,7 @@ class TaskSteps:
         """
         if task.max_turns > 1:
             raise InvalidValueError(
-                f"{type(task).__name__} has up to {task.max_turns} turns; steps are labelled within a single one."
+                f"{type(task).__name__} has up to {task.max_turns} turns; steps are labelled within one."
             )
         self._task, self._tokenizer, self._seed, self._split = task, tokenizer, seed, split
 
