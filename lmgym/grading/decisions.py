@@ -143,9 +143,7 @@ def _is_small(node: Node) -> bool:
 def _leaves_open(gold: Gold, answer: str) -> bool:
     if not is_hedged(answer) or is_hedged(gold.text):
         return False
-    if gold.node is not None and gold.node.head in _OF_SEVERAL:
-        return is_hedged(answer.lower().replace(" or ", " "))
-    return True
+    return is_hedged(answer, may_say_or=gold.node is not None and gold.node.head in _OF_SEVERAL)
 
 
 @lru_cache(maxsize=64)

@@ -25,6 +25,20 @@ _HEDGES = frozenset(
 _LINKS = frozenset(("be", "equal", "equals", "exactly", "simply", "the", "answer", "to", "value"))
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z'’]+")  # but no command such as \not
 _OR = re.compile(r"[$).,*:;\]\\ ]{0,8}\(?or\b(?! (?:equivalently|simply|just|rather)\b)", re.IGNORECASE)
+_PART_BEFORE = re.compile(
+    r"(?:[0-9/^_]|(?<![-A-Za-z:])[-\u2212]|(?:≠|\\(?:neq?|not|cdot|times|div|pm)) ?"
+    r"|\\(?:sqrt|[dt]?frac(?:\{[^{}]{0,16}\})?)\{ ?)\Z"
+)
+_PART_AFTER = re.compile(
+    r" ?(?:\^(?! ?\{? ?\\?(?:circ|degree|prime))|\\(?:cdot|times|div|pm)\b|[+*/] ?[0-9(\\])|[0-9]|-[0-9(\\]"
+)
+"""What makes a box a part of something larger: ``-\\boxed{7}``, ``1/\\boxed{7}``, ``\\boxed{7}^2``."""
+_EMPHASIS = ("**", "__", "*", "`")
+_AROUND = (
+    ("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("<answer>", "</answer>"),
+    *((sign, sign) for sign in _EMPHASIS),
+)  # fmt: skip
+_HEADING = re.compile(r"^\s*#{1,6} +")
 _CHOICE = re.compile(
     r"[\"'“‘*]{0,3}(?:\\(?:text|textbf|mathrm|mathbf)\{)?(?:\(([A-Za-z])\)|([A-Za-z])(?=[.):}\"'”’*]|$))"
 )
@@ -79,15 +93,10 @@ def clean(answer: str) -> str:
     answer = answer.strip()
     for _ in range(4):
         before = answer
-        for left, right in (("**", "**"), ("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]")):
-            size = len(left)
-            if (
-                answer.startswith(left)
-                and answer.endswith(right)
-                and len(answer) > 2 * size
-                and left not in answer[size : len(answer) - size]
-            ):
-                answer = answer[size : len(answer) - size].strip()
+        for left, right in _AROUND:
+            inner = answer[len(left) : len(answer) - len(right)]
+            if inner and answer.startswith(left) and answer.endswith(right) and left not in inner:
+                answer = inner.strip()
         if answer.endswith(".") and not answer.endswith(".."):
             answer = answer[:-1].rstrip()
         answer = unwrap(answer)
@@ -96,9 +105,12 @@ def clean(answer: str) -> str:
     return answer
 
 
-def is_hedged(answer: str) -> bool:
-    """Returns whether ``answer`` takes back or leaves open what it says: "7 or 8", "not 7", "maybe 7"."""
-    return any(word.lower() in _HEDGES for word in _WORD.findall(answer))
+def is_hedged(answer: str, *, may_say_or: bool = False) -> bool:
+    """Returns whether ``answer`` takes back or leaves open what it says: "7 or 8", "not 7", "~7", "yes?"."""
+    if answer.endswith("?") or answer.startswith("~"):
+        return True
+    hedges = _HEDGES - {"or"} if may_say_or else _HEDGES
+    return any(word.lower() in hedges for word in _WORD.findall(answer))
 
 
 def _find(text: str, policy: Policy) -> Extraction:
@@ -150,8 +162,11 @@ def _find_boxed(text: str) -> Extraction | None:
         return _NO_ANSWER
     if not boxes:
         return None
-    if _is_box_hedged(text, boxes[-1]):
+    last = boxes[-1]
+    if _is_box_hedged(text, last):
         return _HEDGED
+    if _PART_BEFORE.search(text[max(0, last.begin - 30) : last.begin]) or _PART_AFTER.match(text, last.end):
+        return _NO_ANSWER
     return _last_of([clean(box.content) for box in boxes])
 
 
@@ -194,15 +209,21 @@ def _begins_with_a_word(text: str) -> bool:
 
 def _find_last_line(text: str) -> Extraction:
     text = text.rstrip()
-    line = clean(text[text.rfind("\n") + 1 :])
-    if line.startswith("**"):
-        line = line[2:].replace("**", "", 1)
+    line = _without_emphasis(clean(_HEADING.sub("", text[text.rfind("\n") + 1 :], count=1)))
     lead_in = LEAD_IN.match(line)
     if lead_in:
-        line = clean(line[lead_in.end() :])
+        line = _without_emphasis(clean(line[lead_in.end() :]))
     if line.startswith("="):
         line = clean(line[1:])
     return _one(line)
+
+
+def _without_emphasis(line: str) -> str:
+    """Returns ``line`` without the signs around its bold or slanted beginning: ``**Answer:** 42``."""
+    for sign in _EMPHASIS:
+        if line.startswith(sign) and sign in line[len(sign) :]:
+            return clean(line[len(sign) :].replace(sign, "", 1))
+    return line
 
 
 def _find_choice(text: str, policy: Policy) -> Extraction:

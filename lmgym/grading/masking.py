@@ -15,12 +15,13 @@ MAX_PASSAGES = 64
 
 LEAD_IN = re.compile(
     r"(?:(?:so|thus|hence|therefore|and|then|finally),? )?(?:(?:the|my|our|your) )?(?:(?:final|correct) )?"
-    r"answer(?: is| are|:| =)+[: ]{0,4}",
+    r"(?:answer|result|solution)(?: is| are|:| =)+[: ]{0,4}(?:(?:therefore|thus|simply|exactly|just),? )?",
     re.IGNORECASE,
 )
 """What may stand before an answer, matched at its beginning."""
 
-_FENCE = "```"
+_FENCE = re.compile(r"```|^~~~", re.MULTILINE)
+_HIDDEN = re.compile(r"<!--.*?(?:-->|\Z)|\\iffalse\b.*?(?:\\fi\b|\Z)", re.DOTALL)
 _VERBATIM = re.compile(r"\\(begin|end)\{(?:verbatim|lstlisting|comment)\*?\}")
 _SENTENCE_END = re.compile(r"(?<=[.?!:]) ")
 _BOX = re.compile(r"[$*#= ]{0,8}\\(?:boxed|fbox)\b")
@@ -80,9 +81,14 @@ def _says_an_answer(piece: str, marker: str) -> bool:
 
 
 def cut_code(text: str) -> str:
-    """Returns what is outside of fenced code and verbatim environments; one left open reaches to the end."""
-    if _FENCE in text:
-        text = "\n".join(text.split(_FENCE)[::2])
+    r"""Returns what is outside of fenced code, verbatim environments, HTML comments and ``\iffalse``.
+
+    What is left open reaches to the end.
+    """
+    if "```" in text or "~~~" in text:
+        text = "\n".join(_FENCE.split(text)[::2])
+    if "<!--" in text or "\\iffalse" in text:
+        text = _HIDDEN.sub("\n", text)
     if "\\begin{" not in text:
         return text
     pieces, begin, is_open = [], 0, False

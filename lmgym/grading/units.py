@@ -34,13 +34,30 @@ SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**
 """Words that multiply a literal."""
 
 _NOT_UNITS = frozenset(
-    "is are was be not no nor or and but maybe perhaps if then else so the an of to at on for from by with "
-    "as than more less least most about approximately around almost nearly over under between either neither "
-    "both only exactly wrong right true false correct incorrect answer one two three four five six seven "
-    "eight nine ten dozen half double twice triple squared cubed times plus minus divided mod modulo base "
-    "per where when which that this it its all any some none each every instead unless except "
-    "because".split()
+    "is are was be isn aren wasn not no nope nah non nor none never yes yeah yep or and but maybe perhaps "
+    "likely unlikely if then else otherwise so also instead unless except because versus until till upto "
+    "the an of to at on for from by with without as than more less fewer least most minimum maximum about "
+    "approximately around almost nearly approx circa ish rounded over under above below beyond upwards "
+    "between either neither both only exactly wrong right true false correct incorrect invalid void answer "
+    "impossible possible undefined unknown unsure uncertain doubtful something guess twice thrice "
+    "double triple quadruple doubled tripled halved gross square cubic squared cubed root "
+    "factorial reciprocal inverse inverted negative negated opposite conjugate logarithm times plus minus "
+    "multiplied added subtracted divided mod modulo modulus remainder base binary octal decimal hexadecimal "
+    "infinite infinity percentage permille pct "
+    "per where when which that this it its all any some each every".split()
 )
+"""Words that change what stands before them."""
+_NUMERAL = re.compile(
+    "zero|one|two|three|five|(?:four|six|seven|eight|nine)(?:teen)?|ten|eleven|twelve|(?:thir|fif|eigh)teen"
+    "|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|half|halve|dozen|[a-z]{0,8}illion|hundred|thousand"
+    "|lakh|crore|first|third|(?:four|fif|six|seven|eigh|nin|ten|eleven|twelf|[a-z]{3,5}teen|[a-z]{3,5}tie"
+    "|hundred|thousand|[a-z]{1,8}illion)th"
+)
+"""Numbers, parts and ordinals in words: seven, ten, third, millionth, dozen."""
+_LIKE_ADVERBS = frozenset(
+    "family lily fly butterfly jelly belly bully ally assembly monopoly supply reply anomaly".split()
+)
+"""Nouns in -ly."""
 
 _PIECES = re.compile(
     r"\s*(?P<word>°[CF]|[$€£¥₹]|[^\W\d_]+)\.?\s*(?:\^\s*(?:\{\s*(?P<braced>-?[0-9])\s*\}|(?P<bare>-?[0-9]))\s*)?"
@@ -85,7 +102,9 @@ def _canonical(word: str) -> str | None:
     if word in _CANONICAL:
         return _CANONICAL[word]
     lowered = word.lower()
-    if lowered in _NOT_UNITS or lowered in SCALES:
+    if lowered in _NOT_UNITS or _NUMERAL.fullmatch(singular(lowered)):
+        return None
+    if lowered.endswith("ly") and lowered not in _LIKE_ADVERBS:
         return None
     for candidate in (lowered, singular(lowered)):
         if candidate in _CANONICAL and len(candidate) > 1:
