@@ -21,7 +21,7 @@ from lmgym_agents.policy import Policy
 from lmgym_agents.process_reward import LearnedSteps
 from lmgym_agents.step_labels import TaskSteps
 
-pytestmark = [pytest.mark.learning, pytest.mark.slow]
+pytestmark = [pytest.mark.learning, pytest.mark.slow, pytest.mark.timeout(900)]
 
 TOKENIZER = CharTokenizer()
 TASK = Math(level=2, style="worked", demonstration_quality=0.5)
