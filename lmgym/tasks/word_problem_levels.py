@@ -28,10 +28,10 @@ class Level(NamedTuple):
 
 LEVELS: Mapping[int, Level] = MappingProxyType(
     {
-        1: Level(1, 0, 15, 30, ("more", "fewer", "gain", "lose", "total", "difference"), ("item",)),
-        2: Level(2, 0, 20, 60, ("times", "sum"), ("item", "money")),
-        3: Level(3, 1, 30, 100, ("part", "pack", "hold"), ("item", "container", "money")),
-        4: Level(4, 1, 40, 200, ("sell", "buy", "lose_part"), ("item", "container", "money")),
+        1: Level(1, 0, 50, 100, ("more", "fewer", "gain", "lose", "total", "difference"), ("item",)),
+        2: Level(2, 0, 50, 100, ("times", "sum"), ("item", "money")),
+        3: Level(3, 1, 50, 150, ("part", "pack", "hold"), ("item", "container", "money")),
+        4: Level(4, 1, 60, 200, ("sell", "buy", "lose_part"), ("item", "container", "money")),
         5: Level(5, 1, 60, 400, ("fraction", "produce", "earn"), ("item", "container", "money", "time")),
         6: Level(6, 2, 100, 1000, ("percent_more", "percent_fewer", "lose_percent"),
                  ("item", "container", "money", "time")),
