@@ -11,7 +11,7 @@ from math import gcd
 from typing import NamedTuple
 
 from lmgym.grading.budgets import Budgets, Refusal
-from lmgym.grading.forms import has_form, is_solved
+from lmgym.grading.forms import has_form, is_solved, looks_irrational
 from lmgym.grading.implications import follows
 from lmgym.grading.numeric import variables_of
 from lmgym.grading.rules import Rules
@@ -151,6 +151,8 @@ def _is_settled(gold: Node, given: Node) -> bool:
         return True
     if not _used_names(given) <= variables_of(gold):  # x/x, which is left to be cancelled
         return False
+    if looks_irrational(given) and not variables_of(gold) and not looks_irrational(gold):
+        return False  # sqrt(2) * sqrt(2), pi/pi, e^(ln 2)
     return is_solved(given) and _bases(gold) == _bases(given)
 
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from lmgym.grading.boxes import Box, find_boxes, unwrap
+from lmgym.grading.choices import read_choice, said_choices
 from lmgym.grading.masking import LEAD_IN, cut_code, cut_comments, cut_copies, cut_thinking
 from lmgym.grading.policies import Policy
 
@@ -39,14 +40,6 @@ _AROUND = (
     *((sign, sign) for sign in _EMPHASIS),
 )  # fmt: skip
 _HEADING = re.compile(r"^\s*#{1,6} +")
-_CHOICE = re.compile(
-    r"[\"'“‘*]{0,3}(?:\\(?:text|textbf|mathrm|mathbf)\{)?(?:\(([A-Za-z])\)|([A-Za-z])(?=[.):}\"'”’*]|$))"
-)
-_SAID_CHOICE = re.compile(
-    r"\banswer(?: is|:){1,2} {0,2}[\"'“‘*$]{0,3}(?:\(([A-Z])\)|([A-Z])(?![\w'’]| [a-z]))"
-)
-_OTHER_CHOICE = re.compile(r"\(([A-Z])\)|(?<![A-Za-z0-9(])([A-Z])[.):](?![A-Za-z0-9])")
-_OR_CHOICE = re.compile(r"\b(?:or|and) \(?[A-Z](?![\w'’])")
 
 
 class Extraction(NamedTuple):
@@ -231,26 +224,15 @@ def _find_choice(text: str, policy: Policy) -> Extraction:
     found = _find_boxed(text) or _find_marked(text, policy.marker, are_headings_skipped=True)
     if found is not None and found.answer is None:
         return found
-    said = [bare or round_ for round_, bare in _SAID_CHOICE.findall(text)]
+    said = said_choices(text)
+    if said is None:
+        return _HEDGED
     answer = (found or _find_last_line(text)).answer or ""
-    letter, reason = _read_choice(answer, policy.choices)
+    letter, reason = read_choice(answer, policy.choices)
     if reason:
         return Extraction(None, (), reason)
-    earlier = [_read_choice(other, policy.choices)[0] for other in found.others] if found else []
+    if not letter and is_hedged(answer[:20]):
+        return _HEDGED
+    earlier = [read_choice(other, policy.choices)[0] for other in found.others] if found else []
     letters = [other for other in (*earlier, *said, letter) if other and other in policy.choices]
     return _last_of(letters) if letters else _NO_ANSWER
-
-
-def _read_choice(answer: str, choices: str) -> tuple[str, str]:
-    """Returns the letter that ``answer`` begins with, "" if none, and a reason against it, "" if none."""
-    if len(answer) == 1:
-        return (answer.upper() if answer.upper() in choices else ""), ""
-    match = _CHOICE.match(answer)
-    letter = (match[1] or match[2]).upper() if match else answer[:1]
-    rest = answer[match.end() if match else 1 :]
-    if _OR_CHOICE.search(answer) and letter in choices:
-        return "", "hedged"
-    if match is None or letter not in choices:
-        return "", "hedged" if is_hedged(answer[:20]) else ""
-    others = {first or second for first, second in _OTHER_CHOICE.findall(rest)} - {letter}
-    return (letter, "") if not others & set(choices) else ("", "several_answers")

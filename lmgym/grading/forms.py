@@ -8,7 +8,8 @@
   ``|-3|``, ``i^2``, ``sin(0)``, ``ln(1)``, ``1 + 2 + sqrt(2)``, ``sqrt(2) + sqrt(2)``, ``sqrt(2) * sqrt(3)``,
   ``2 pi/4``, ``2x = 10``
 
-A sum keeps at most one rational term and no two terms alike; a product at most one rational factor and at
+A sum keeps at most one rational term and no terms that can be collected, not even in other writing
+(``sqrt(8) - sqrt(2)``); a product at most one rational factor and at
 most one root; a fraction of numbers is in lowest terms. A power of two numbers is solved only if it is
 irrational (``2^(1/2)``). A radical need not be reduced, a denominator not be rational. A collection is solved
 if its members are; an equation in one variable if it gives that variable's value. Expressions in variables
@@ -30,7 +31,7 @@ from lmgym.grading.rules import Form
 from lmgym.grading.tree import Node
 from lmgym.grading.values import UndefinedError, exact_value
 
-__all__ = ["has_form", "is_expanded", "is_factored", "is_simplified", "is_solved"]
+__all__ = ["has_form", "is_expanded", "is_factored", "is_simplified", "is_solved", "looks_irrational"]
 
 _BUDGETS = Budgets()
 _ATOMS = frozenset(("number", "based", "constant", "variable", "named_set", "empty_set", "text"))
@@ -59,7 +60,7 @@ def is_solved(node: Node) -> bool:
     if head in _ATOMS:
         return True
     if head in _WRAPPERS:
-        return all(map(is_solved, args))
+        return all(map(is_solved, args)) and not (head == "plus_minus" and _has_zero(node))
     if head == "relation":
         return _is_solved_relation(node)
     if head == "intersection":
@@ -68,6 +69,20 @@ def is_solved(node: Node) -> bool:
         return True
     check = _CHECKS.get(head)
     return check is not None and check(node)
+
+
+def looks_irrational(node: Node) -> bool:
+    """Returns whether roots, functions, constants or powers of fractions stand in ``node``.
+
+    A relation is judged by its last side: ``sqrt(49) = 7`` ends with a plain number.
+    """
+    head, args = node.head, node.args
+    if head == "constant":
+        return bool(node.value != "infinity")
+    if head == "relation":
+        args = args[-1:]
+    is_power = head == "power" and not isinstance(_without_sign(args[1]).value, int)
+    return head in ("root", "function") or is_power or any(map(looks_irrational, args))
 
 
 def has_form(node: Node, form: Form) -> bool:
@@ -136,7 +151,32 @@ def _is_solved_sum(node: Node) -> bool:
         if not is_solved(arg):
             return False
         kinds.append(_irrational_part(_without_sign(arg)))
-    return len(set(kinds)) == len(kinds)
+    if len(set(kinds)) < len(kinds):
+        return False
+    is_plain = sum(map(bool, kinds)) < 2 and not _has_sum(node) and not _has_zero(node)
+    return is_plain or _is_collected(node)
+
+
+def _has_sum(node: Node) -> bool:
+    return any(_without_sign(arg).head == "sum" for arg in node.args)
+
+
+def _has_zero(node: Node) -> bool:
+    return any(arg == Node("number", (), 0) or _has_zero(arg) for arg in node.args)
+
+
+def _is_collected(node: Node) -> bool:
+    """Returns whether a sum has no more terms than its canonical form: no 5 + sqrt(12) - 2 sqrt(3)."""
+    try:
+        form = canonical(node, Work(_BUDGETS))
+    except (Refusal, UndefinedError):
+        return False
+    return len(form.bottom) > 1 or _num_terms(node) <= len(form.top)
+
+
+def _num_terms(node: Node) -> int:
+    inner = _without_sign(node)
+    return sum(map(_num_terms, inner.args)) if inner.head == "sum" else 1
 
 
 def _irrational_part(node: Node) -> tuple[Node, ...]:
@@ -157,9 +197,13 @@ def _is_solved_product(node: Node) -> bool:
     if not all(map(is_solved, node.args)):
         return False
     num_rational = sum(1 for arg in node.args if _is_rational(arg) or _has_rational_factor(arg))
-    num_roots = sum(1 for arg in node.args if arg.head == "root")
+    num_roots = sum(1 for arg in node.args if arg.head == "root" or _is_numeric_power(arg))
     num_imaginary = sum(1 for arg in node.args if arg == Node("constant", (), "i"))
     return num_rational <= 1 and num_roots <= 1 and num_imaginary <= 1
+
+
+def _is_numeric_power(node: Node) -> bool:
+    return node.head == "power" and all(_is_rational(_without_sign(arg)) for arg in node.args)
 
 
 def _has_rational_factor(node: Node) -> bool:

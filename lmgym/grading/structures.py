@@ -78,6 +78,7 @@ def equal(left: Node, right: Node, context: Context) -> bool | None:
         return equal_values(left, right, context)
     if "text" in (left.head, right.head):
         return _equal_words(left, right, context)
+    left, right = _as_members(left, right), _as_members(right, left)
     if left.head in _COLLECTIONS and right.head in _COLLECTIONS:
         outcome = _equal_collections(left, right, context)
         return outcome if outcome is not False else _try_real_sets(left, right, context) or False
@@ -98,6 +99,14 @@ def equal(left: Node, right: Node, context: Context) -> bool | None:
     if left.value != right.value:
         return False
     return every(equal(a, b, context) for a, b in zip(left.args, right.args, strict=True))
+
+
+def _as_members(node: Node, other: Node) -> Node:
+    """Returns the set of "x in {1, 2}" where the other answer lists values; else ``node``."""
+    is_listed = other.head in ("list", "either") and node.head == "relation" and node.value == ("in",)
+    if is_listed and node.args[0].head == "variable" and node.args[1].head == "set":
+        return node.args[1]
+    return node
 
 
 def _is_real_set(node: Node) -> bool:
@@ -142,7 +151,7 @@ def _equal_collections(left: Node, right: Node, context: Context) -> bool | None
         return _match(first, second, context)
     if "list" in (left.head, right.head) and context.rules.lists == "in_order":
         return False
-    if _must_keep_order(first, second, context):
+    if _must_keep_order(first, second, context) or _is_other_link(left, right, context):
         return False
     forth = every(some(equal(a, b, context) for b in second) for a in first)
     if forth is False:
@@ -154,6 +163,13 @@ def _must_keep_order(first: Sequence[Node], second: Sequence[Node], context: Con
     """Returns whether one list gives values to different names and the other has bare values."""
     names = [{_assignment_name(node, context) for node in nodes} for nodes in (first, second)]
     return any(len(mine) > 1 and theirs == {None} for mine, theirs in (names, names[::-1]))
+
+
+def _is_other_link(left: Node, right: Node, context: Context) -> bool:
+    """Returns whether one says "a = 1, b = 2" of several names and the other "a = 1 or b = 2"."""
+    if "either" not in (left.head, right.head) or left.head == right.head:
+        return False
+    return len({_assignment_name(node, context) for node in left.args} - {None}) > 1
 
 
 def _assignment_name(node: Node, context: Context) -> str | None:
