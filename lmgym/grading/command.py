@@ -88,6 +88,8 @@ def run_grade(config: GradeConfig) -> int:
     policy = config.make_policy()
     response = config.response
     if response == "-":
+        if sys.stdin is None:
+            raise InvalidValueError("a response of - is read from standard input, which is closed.")
         response = sys.stdin.buffer.read().decode("utf-8", errors="surrogateescape")
     found = explain(config, policy, response)
     if config.json:

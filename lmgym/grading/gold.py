@@ -42,7 +42,7 @@ def read_gold(text: str, policy: str | Policy = "final", *, is_solution: bool = 
             where ``policy`` says.
 
     Raises:
-        InvalidValueError: there is no answer in it, several, or one that can't be read.
+        InvalidValueError: there is no answer in it, several, or one that can't be read or has no value (1/0).
         UnknownNameError: no policy has that name.
     """
     policy = find_policy(policy)
@@ -76,10 +76,16 @@ def _read(answer: str, policy: Policy) -> Gold:
         if value is not None:
             is_plain = rules.decimals is None and rules.form == "any"
             return Gold(answer, policy, number(value), value if is_plain else None)
-    from lmgym.grading.parser import parse  # not needed where all golds are plain numbers
+    from lmgym.grading.equivalence import compare  # not needed where all golds are plain numbers
+    from lmgym.grading.parser import parse
 
     try:
-        return Gold(answer, policy, parse(answer, rules, policy.budgets), None)
+        node = parse(answer, rules, policy.budgets)
+        itself = compare(node, node, rules, policy.budgets)
+        if itself is not None and itself.reason in ("wrong", "limit"):
+            detail = "it has no value" if itself.reason == "wrong" else "it is beyond a budget"
+            raise Refusal("unparsed" if itself.reason == "wrong" else "limit", detail)
+        return Gold(answer, policy, node, None)
     except Refusal as refusal:
         raise InvalidValueError(
             f"the gold answer {_show(answer)} can't be read ({refusal.reason}: {refusal.detail}); change it "

@@ -141,7 +141,7 @@ def test_a_gold_may_stand_at_the_end_of_a_solution():
             read_gold(broken, "marker", is_solution=True)
 
 
-@pytest.mark.parametrize("broken", ["", " ", "7^", "((", "\x00", "9" * 3_000])
+@pytest.mark.parametrize("broken", ["", " ", "7^", "((", "\x00", "9" * 3_000, "1/0", "6=7", "7^{7^{7^7}}"])
 def test_a_broken_gold_is_an_error_when_it_is_read(broken):
     with pytest.raises(InvalidValueError, match="can't be read"):
         read_gold(broken)
