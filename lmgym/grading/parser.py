@@ -37,6 +37,7 @@ _DEFINITION = re.compile(
     r"|\|?(?:\\overline\s*\{)?(?P<segment>[A-Z]{2})\}?\|?)\s*=(?!=)"
 )
 _FREE_LETTER = re.compile(r"(?<![\\A-Za-z])[A-Za-z]")
+_SPEED = re.compile(r"(?<=[0-9}])[ ~]+m/s(\^(?:2|\{2\}))?\Z")  # the one unit of letters that needs no \text
 _DOLLAR = re.compile(r"(?<!\\)\$")
 _PAIRS = (("\\(", "\\)"), ("\\[", "\\]"), ("$$", "$$"), ("$", "$"), ('"', '"'))
 
@@ -80,7 +81,7 @@ def _read(text: str, rules: Rules, budgets: Budgets) -> Node:
     body, is_words = _unwrapped(normalise(text))
     if not body:
         raise Refusal("unparsed", "no answer")
-    body = _with_plain_name(body)
+    body = _SPEED.sub(r" \\text{ m/s}\1", _with_plain_name(body))
     try:
         tokens = Lexer(body, rules, budgets).tokens
         node = Statements(tokens, rules, budgets).read()

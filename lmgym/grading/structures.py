@@ -79,6 +79,7 @@ def equal(left: Node, right: Node, context: Context) -> bool | None:
     if "text" in (left.head, right.head):
         return _equal_words(left, right, context)
     left, right = _as_members(left, right), _as_members(right, left)
+    left, right = _as_point(left, right), _as_point(right, left)
     if left.head in _COLLECTIONS and right.head in _COLLECTIONS:
         outcome = _equal_collections(left, right, context)
         return outcome if outcome is not False else _try_real_sets(left, right, context) or False
@@ -107,6 +108,27 @@ def _as_members(node: Node, other: Node) -> Node:
     if is_listed and node.args[0].head == "variable" and node.args[1].head == "set":
         return node.args[1]
     return node
+
+
+def _as_point(node: Node, other: Node) -> Node:
+    """Returns the tuple of "x = 1, y = 2", in the order of names, where the other answer is a tuple.
+
+    Where the other is such a list, it is made of "(x, y) = (1, 2)"; else this is ``node``.
+    """
+    if other.head == "tuple" and node.head == "list" and all(map(_is_of_one_name, node.args)):
+        values = {item.args[0].value: item.args[1] for item in node.args}
+        if len(values) == len(node.args):
+            return Node("tuple", tuple(values[name] for name in sorted(values)))
+    if other.head == "list" and node.head == "relation" and node.value == ("=",):
+        names, values_of = node.args
+        if names.head == values_of.head == "tuple" and len(names.args) == len(values_of.args):
+            pairs = zip(names.args, values_of.args, strict=True)
+            return Node("list", tuple(Node("relation", pair, ("=",)) for pair in pairs))
+    return node
+
+
+def _is_of_one_name(node: Node) -> bool:
+    return node.head == "relation" and node.value == ("=",) and node.args[0].head == "variable"
 
 
 def _is_real_set(node: Node) -> bool:
@@ -162,7 +184,7 @@ def _equal_collections(left: Node, right: Node, context: Context) -> bool | None
 def _must_keep_order(first: Sequence[Node], second: Sequence[Node], context: Context) -> bool:
     """Returns whether one list gives values to different names and the other has bare values."""
     names = [{_assignment_name(node, context) for node in nodes} for nodes in (first, second)]
-    return any(len(mine) > 1 and theirs == {None} for mine, theirs in (names, names[::-1]))
+    return any(len(mine - {None}) > 1 and theirs == {None} for mine, theirs in (names, names[::-1]))
 
 
 def _is_other_link(left: Node, right: Node, context: Context) -> bool:

@@ -62,6 +62,7 @@ _LIKE_ADVERBS = frozenset(
 _PIECES = re.compile(
     r"\s*(?P<word>°[CF]|[$€£¥₹]|[^\W\d_]+)\.?\s*(?:\^\s*(?:\{\s*(?P<braced>-?[0-9])\s*\}|(?P<bare>-?[0-9]))\s*)?"
 )
+_NEUTRAL_END = re.compile(r"(?<=[a-z]) (?:old|left|remaining|total|in total|altogether)\Z")
 _DIVIDED = re.compile(r"/|\bper\b")
 
 
@@ -81,7 +82,7 @@ def read_unit(words: str) -> str | None:
 
 def _read_product(words: str) -> str | None:
     """Returns the name of a unit without a stroke: a noun with its power."""
-    words = " ".join(words.split())
+    words = _NEUTRAL_END.sub("", " ".join(words.split()))
     power = 1
     for prefix, size in (("square ", 2), ("sq. ", 2), ("sq ", 2), ("cubic ", 3), ("cu. ", 3), ("cu ", 3)):
         if words.lower().startswith(prefix):

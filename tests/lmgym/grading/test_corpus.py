@@ -45,7 +45,6 @@ KNOWN_WRONG_REJECTS: dict[str, str] = {
     "writings:142": "an approximation beside the exact value",
     "writings:177": "three letters out of order are a word, so that anagrams are never equal",
     "writings:188": "equal where both are defined, and not shown to be defined at the same places",
-    "writings:203": "x = a or b",
     "writings:206": "a condition behind an expression",
     "writings:210": "two conditions joined by a comma",
     "writings:222": "a fraction of units",
