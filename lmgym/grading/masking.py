@@ -20,6 +20,7 @@ LEAD_IN = re.compile(
 )
 """What may stand before an answer, matched at its beginning."""
 
+_SPACES = re.compile(r"[ \t]+")
 _FENCE = re.compile(r"```|^~~~", re.MULTILINE)
 _HIDDEN = re.compile(r"<!--.*?(?:-->|\Z)|\\iffalse\b.*?(?:\\fi\b|\Z)", re.DOTALL)
 _VERBATIM = re.compile(r"\\(begin|end)\{(?:verbatim|lstlisting|comment)\*?\}")
@@ -51,26 +52,29 @@ def _tag_pattern(tags: tuple[str, ...]) -> re.Pattern[str]:
 def cut_copies(text: str, prompt: str, marker: str) -> str:
     r"""Returns ``text`` without copies of the prompt, or of its lines and sentences with a box or marker.
 
+    The number of spaces may differ, and a final period be missing.
     A line such as "The answer is \boxed{4}.", which an example in the prompt may have in common with an
     honest response, stays.
     """
     if len(text) < MIN_COPY_CHARS:
         return text
-    for passage in _passages(prompt, marker):
-        if passage in text:
-            text = text.replace(passage, "\n")
+    passages = _passages(prompt, marker)
+    if passages and ("  " in text or "\t" in text):
+        text = _SPACES.sub(" ", text)
+    for passage in passages:
+        text = text.replace(passage, "\n")
     return text
 
 
 @lru_cache(maxsize=1024)
 def _passages(prompt: str, marker: str) -> tuple[str, ...]:
     """Returns what counts as copied, the longest first."""
-    whole = prompt.strip()
+    whole = _SPACES.sub(" ", prompt.strip())
     pieces = {piece.strip() for line in whole.split("\n") for piece in (line, *_SENTENCE_END.split(line))}
     found = {piece for piece in pieces if _BOX.search(piece) or marker in piece}
     found = {piece for piece in found if not _says_an_answer(piece, marker)}
     found.add(whole)
-    long = (passage for passage in found if len(passage) >= MIN_COPY_CHARS)
+    long = {passage.rstrip(" .?!:") for passage in found if len(passage) >= MIN_COPY_CHARS}
     return tuple(sorted(long, key=lambda passage: (-len(passage), passage))[:MAX_PASSAGES])
 
 
