@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from functools import cached_property
@@ -15,12 +16,15 @@ import numpy as np
 from lmgym.errors import EmptyProblemSetError, InvalidValueError
 from lmgym.grading import Gold, grade, grade_batch, read_gold
 from lmgym.records import Problem, Transcript, Verdict
+from lmgym.seeding import make_generator
 from lmgym.tasks.base import HASHED_SPLITS, SingleTurnTask, check_split, split_of
 from lmgym.tasks.dataset_columns import PRESETS, Columns, Item
 from lmgym.tasks.dataset_rows import Row, read_rows
 from lmgym.tasks.options import check_choice, check_int
 
 SAMPLE = Path(__file__).parent / "data" / "sample.jsonl"
+MAX_ORDERS = 64
+"""Orders of epochs that are remembered; the rows of a batch are in many epochs."""
 _SHAPES: Mapping[str, str] = {"boxed": "\\boxed{{{}}}", "marker": "#### {}"}
 """How the demonstration of an answer alone looks under a policy; elsewhere it is the answer itself."""
 
@@ -39,8 +43,8 @@ class Dataset(SingleTurnTask):
 
     A single file is split by the hash of the question, as everywhere. Files that come in splits stay as they
     are, but a question that is also in the test file is left out of the other two, and one of the validation
-    file out of train; without a validation file a tenth of train is. Problem ``i`` of a split of n rows is
-    row ``i mod n``, in the file's order.
+    file out of train; without a validation file a tenth of train is. The n rows of a split come again and
+    again: those of train in another order in each epoch, the others in the file's order.
     """
 
     def __init__(
@@ -106,6 +110,7 @@ class Dataset(SingleTurnTask):
             for split, items in self._all.items()
         }
         self._max_level = max(int(item.difficulty) for items in self._all.values() for item in items)
+        self._orders: OrderedDict[int, list[int]] = OrderedDict()
         self._level = self._max_level if level is None else check_int("level", level, 1, self._max_level)
 
     @cached_property
@@ -158,6 +163,7 @@ class Dataset(SingleTurnTask):
     def at_level(self, level: int) -> Self:
         made = copy.copy(self)
         made._level = check_int("level", level, 1, self._max_level)
+        made._orders = OrderedDict()
         for name in ("_problems", "fingerprint", "default_max_new_tokens"):
             made.__dict__.pop(name, None)
         return made
@@ -174,8 +180,20 @@ class Dataset(SingleTurnTask):
         for index in indices:
             if not 0 <= index < 1 << 63:
                 raise InvalidValueError(f"a problem index must lie in [0, 2**63), got {index!r}.")
-            found.append(problems[index % len(problems)]._replace(index=int(index)))
+            epoch, place = divmod(int(index), len(problems))
+            row = self._order(epoch)[place] if split == "train" else place
+            found.append(problems[row]._replace(index=int(index)))
         return found
+
+    def _order(self, epoch: int) -> list[int]:
+        """Returns the order in which an epoch of train goes through its rows."""
+        if epoch not in self._orders:
+            rng = make_generator(0, "epoch", self.fingerprint, epoch)
+            self._orders[epoch] = rng.permutation(len(self._problems["train"])).tolist()
+            if len(self._orders) > MAX_ORDERS:
+                self._orders.popitem(last=False)
+        self._orders.move_to_end(epoch)
+        return self._orders[epoch]
 
     def verify(self, transcript: Transcript) -> Verdict:
         return self.verify_batch((transcript,))[0]

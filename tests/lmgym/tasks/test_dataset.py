@@ -92,6 +92,17 @@ def test_problems_follow_the_file_and_begin_again_at_its_end() -> None:
         task.problem("train", 0)
 
 
+def test_train_goes_through_all_rows_in_another_order_in_each_epoch() -> None:
+    task, same = (
+        Dataset(rows={"train": ROWS, "validation": ROWS[:1]}),
+        Dataset(rows={"train": ROWS, "validation": ROWS[:1]}),
+    )
+    epochs = [[p.key for p in task.problems("train", range(39 * e, 39 * (e + 1)))] for e in range(3)]
+    assert all(len(set(epoch)) == 39 for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2] and epochs[0] != sorted(epochs[0])
+    assert same.problem("train", 39 * 2 + 5).key == epochs[2][5]
+
+
 def test_the_prompt_is_a_template_and_does_not_move_the_splits() -> None:
     plain = Dataset(rows=ROWS)
     other = Dataset(rows=ROWS, prompt="Be quick. {question}\nA: ")
