@@ -138,21 +138,22 @@ def equal(
 def _check_given(gold: Node, given: Node, rules: Rules) -> Comparison:
     if rules.units == "refused" and _has_unit(given):
         return Comparison(False, "unit")
-    if rules.must_be_solved and not _is_settled(gold, given):
+    if rules.must_be_solved and not _is_settled(gold, given, rules):
         return Comparison(False, "form" if _bases(gold) and not _bases(given) else "unsolved")
     if not has_form(given, rules.form):
         return Comparison(False, "form")
     return _RIGHT
 
 
-def _is_settled(gold: Node, given: Node) -> bool:
+def _is_settled(gold: Node, given: Node, rules: Rules) -> bool:
     """Returns whether nothing is left to be done with ``given`` that has been done in the gold answer."""
     if gold.head == "text" or not is_solved(gold):
         return True
     if not _used_names(given) <= variables_of(gold):  # x/x, which is left to be cancelled
         return False
-    if looks_irrational(given) and not variables_of(gold) and not looks_irrational(gold):
-        return False  # sqrt(2) * sqrt(2), pi/pi, e^(ln 2)
+    if rules.decimals is None and looks_irrational(given) and not looks_irrational(gold):
+        if not _used_names(gold):
+            return False  # sqrt(2) * sqrt(2), pi/pi, e^(ln 2)
     return is_solved(given) and _bases(gold) == _bases(given)
 
 

@@ -6,7 +6,7 @@
   ``e^2``, ``1/sqrt(2)``, ``sqrt(12)``, ``ln(2)``, ``3 - 2i``, ``x = 5``, ``5 = x``, ``3 + 4 = 7``
 - not solved: ``12 * 34``, ``10/4``, ``4/1``, ``2 * 3/5``, ``0.5/2``, ``sqrt(16)``, ``2^10``, ``5!``,
   ``|-3|``, ``i^2``, ``sin(0)``, ``ln(1)``, ``1 + 2 + sqrt(2)``, ``sqrt(2) + sqrt(2)``, ``sqrt(2) * sqrt(3)``,
-  ``2 pi/4``, ``2x = 10``
+  ``2 pi/4``, ``pi^2/pi``, ``e^(ln 2)``, ``2x = 10``
 
 A sum keeps at most one rational term and no terms that can be collected, not even in other writing
 (``sqrt(8) - sqrt(2)``); a product at most one rational factor and at
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from math import gcd
+from math import gcd, prod
 
 from lmgym.grading.algebraic_forms import is_expanded, is_factored, is_simplified
 from lmgym.grading.budgets import Budgets, Refusal
@@ -108,12 +108,24 @@ def _is_solved_fraction(node: Node) -> bool:
     top, bottom = (_without_sign(arg) for arg in node.args)
     if not is_solved(top) or not is_solved(bottom):
         return False
+    if _factors(top) & _factors(bottom):  # pi/pi
+        return False
     first, second = _rational_factor(top), _rational_factor(bottom)
     if first is None or second is None:
         return True
     if not isinstance(first, int) or not isinstance(second, int):
         return False
     return gcd(first, second) == 1 and (second != 1 or bottom.head != "number")
+
+
+def _factors(node: Node) -> frozenset[Node]:
+    """Returns the irrational factors of a value, without their powers."""
+    node = _without_sign(node)
+    if node.head == "product":
+        return frozenset().union(*map(_factors, node.args))
+    if node.head == "power":
+        return _factors(node.args[0])
+    return frozenset() if _is_rational(node) else frozenset((node,))
 
 
 def _rational_factor(node: Node) -> int | Fraction | None:
@@ -176,6 +188,8 @@ def _is_collected(node: Node) -> bool:
 
 def _num_terms(node: Node) -> int:
     inner = _without_sign(node)
+    if inner.head == "product":
+        return prod(map(_num_terms, inner.args))
     return sum(map(_num_terms, inner.args)) if inner.head == "sum" else 1
 
 
@@ -195,6 +209,9 @@ def _is_solved_product(node: Node) -> bool:
     if _is_scientific(node):
         return True
     if not all(map(is_solved, node.args)):
+        return False
+    num_sums = sum(1 for arg in node.args if _without_sign(arg).head == "sum")
+    if num_sums > 1 and not _is_collected(node):  # (1 + sqrt(2)) (2 - sqrt(2))
         return False
     num_rational = sum(1 for arg in node.args if _is_rational(arg) or _has_rational_factor(arg))
     num_roots = sum(1 for arg in node.args if arg.head == "root" or _is_numeric_power(arg))
@@ -227,6 +244,8 @@ def _is_solved_power(node: Node) -> bool:
         return False
     if base == Node("constant", (), "i") or exponent == Node("number", (), 1):
         return False
+    if any(factor.head == "function" and factor.value in ("ln", "log") for factor in _factors(exponent)):
+        return False  # e^(ln 2)
     if _is_rational(_without_sign(base)) and _is_rational(_without_sign(exponent)):
         return _is_irrational(node)
     return not (base.head == "root" and _is_rational(exponent)) and exponent != Node("number", (), 0)
