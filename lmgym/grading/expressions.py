@@ -118,7 +118,7 @@ class Expressions(Factors):
 
     def _unit_words(self) -> str:
         """Returns the words of one unit: all plain words up to a number or sign, with their power."""
-        parts = []
+        parts: list[str] = []
         while self.kind in ("word", "words", "^", "/"):
             if self.kind in ("word", "words"):
                 if parts and str(parts[0]).lower() in SCALES:

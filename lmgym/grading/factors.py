@@ -118,7 +118,7 @@ class Factors(Applications):
 
     def _number(self) -> Node:
         r"""Reads a number and, behind an integer, the fraction of a mixed number: 2\frac{1}{3}, 2 1/3."""
-        whole = self.value
+        whole: Node = self.value
         is_integer = self.tokens[self.at].raw.isdigit()
         self.advance()
         if not is_integer:
