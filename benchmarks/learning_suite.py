@@ -41,6 +41,8 @@ SHARED = (
     "--optimizer muon --learning-rate 2e-3 --value-coefficient 1.0"
 )
 """Options of every run, unless a recipe gives its own."""
+SUMS = "runs/learning_suite/sums.jsonl"
+"""A file of sums for Dataset-v0, which this program writes."""
 POINTS = 60
 """Points of a curve that are kept in the record."""
 
@@ -57,6 +59,26 @@ class Recipe:
 
 RECIPES: tuple[Recipe, ...] = (
     Recipe("Math-v0", "--level 2 --warm-start 0.4 --num-envs 1024 --iterations 100 --replay-failed 0.5"),
+    Recipe(
+        "Algebra-v0",
+        "--level 1 --option family=expand,derivative --warm-start 0.3 --num-envs 512 --iterations 60",
+    ),
+    Recipe("Rewrite-v0", "--level 1 --warm-start 0.4 --num-envs 256 --iterations 60"),
+    Recipe("Countdown-v0", "--level 1 --warm-start 0.3 --num-envs 512 --iterations 80 --replay-failed 0.5"),
+    Recipe("Order-v0", "--level 1 --warm-start 0.65 --num-envs 1024 --iterations 60"),
+    Recipe(
+        "Dataset-v0",
+        f"--option path={SUMS} --option prompt={{question}} --warm-start 0.4 --num-envs 1024 --iterations 60 "
+        "--replay-failed 0.5",
+    ),
+    Recipe(
+        "ReasoningGym-v0",
+        """--option dataset=chain_sum --option 'config={"min_terms": 3, "max_terms": 3}' --warm-start 0.3 --num-envs 512 """
+        "--iterations 60 --replay-failed 0.5",
+    ),
+    Recipe("Maze-v0", "--level 2 --warm-start 0.3 --num-envs 256 --iterations 40"),
+    Recipe("Wordle-v0", "--level 1 --warm-start 0.25 --num-envs 256 --iterations 60"),
+    Recipe("WordProblem-v0", "--level 1 --warm-start 0.2 --num-envs 512 --iterations 60 --option style=worked --sft.iterations 800"),
 )
 
 
@@ -98,6 +120,14 @@ def make_command(recipe: Recipe, options: Options) -> list[str]:
     ]
 
 
+def write_sums() -> None:
+    """Writes 10,000 different sums of two numbers below 100 as questions and answers."""
+    rows = ({"question": f"{a}+{b}=", "answer": str(a + b)} for a in range(100) for b in range(100))
+    path = ROOT / SUMS
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+
+
 def run(recipe: Recipe, options: Options) -> float:
     """Runs a recipe, or goes on with its run; returns the seconds that it took here."""
     folder = options.out / f"{recipe.name.lower()}-seed{options.seed}"
@@ -108,7 +138,7 @@ def run(recipe: Recipe, options: Options) -> float:
     start = time.perf_counter()
     with (folder.parent / f"{folder.name}.log").open("ab") as log:
         command = [sys.executable, "-m", "lmgym", *arguments]
-        done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False)
+        done = subprocess.run(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
         raise RuntimeError(f"lmgym {shlex.join(arguments)} ended with {done.returncode}; see {log.name}")
     return time.perf_counter() - start
@@ -194,6 +224,7 @@ def main(options: Options) -> None:
             raise UnknownNameError("environment with a recipe", name, names)
     chosen = [recipe for recipe in RECIPES if not options.only or recipe.name in options.only]
     todo = [] if options.draw_only else [r for r in chosen if read_run(r, options) is None]
+    write_sums()
     with ThreadPoolExecutor(options.jobs) as pool:
         futures = {pool.submit(run, recipe, options): recipe for recipe in todo}
         for number, future in enumerate(as_completed(futures), 1):
