@@ -24,7 +24,7 @@ from rich.table import Table
 
 from lmgym.records import Transcript, Turn
 from lmgym.seeding import make_generator
-from lmgym.tasks.arithmetic import Math
+from lmgym.tasks.arithmetic.task import Math
 from lmgym.tokenization import CharTokenizer
 
 ID = "lmgym/Math-v0"

@@ -73,12 +73,16 @@ RECIPES: tuple[Recipe, ...] = (
     ),
     Recipe(
         "ReasoningGym-v0",
-        """--option dataset=chain_sum --option 'config={"min_terms": 3, "max_terms": 3}' --warm-start 0.3 --num-envs 512 """
-        "--iterations 60 --replay-failed 0.5",
+        """--option dataset=chain_sum --option 'config={"min_terms": 3, "max_terms": 3}' """
+        "--warm-start 0.3 --num-envs 512 --iterations 60 --replay-failed 0.5",
     ),
     Recipe("Maze-v0", "--level 2 --warm-start 0.3 --num-envs 256 --iterations 40"),
     Recipe("Wordle-v0", "--level 1 --warm-start 0.25 --num-envs 256 --iterations 60"),
-    Recipe("WordProblem-v0", "--level 1 --warm-start 0.2 --num-envs 512 --iterations 60 --option style=worked --sft.iterations 800"),
+    Recipe(
+        "WordProblem-v0",
+        "--level 1 --option style=worked --warm-start 0.2 --sft.iterations 800 --num-envs 512 "
+        "--iterations 60",
+    ),
 )
 
 

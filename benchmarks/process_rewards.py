@@ -30,7 +30,7 @@ from rich.console import Console
 from lmgym.grading.derivation import first_wrong_step
 from lmgym.records import Problem, Transcript, Turn
 from lmgym.seeding import make_generator
-from lmgym.tasks.arithmetic import Math
+from lmgym.tasks.arithmetic.task import Math
 from lmgym.tokenization import CharTokenizer
 from lmgym_agents.algorithms.process_reward_model import (
     ProcessRewardModel,

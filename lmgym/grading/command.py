@@ -101,10 +101,12 @@ def run_grade(config: GradeConfig) -> int:
 
 def explain(config: GradeConfig, policy: Policy, response: str) -> dict[str, Any]:
     """Returns the verdict and how it came about, as a JSON object."""
-    from lmgym.grading import equivalence, parser  # noqa: F401  # so that loading them is not timed
+    # Loaded before the clock starts.
     from lmgym.grading.decisions import decide_quickly, decide_slowly
+    from lmgym.grading.equality import equivalence  # noqa: F401
     from lmgym.grading.gold import read_gold
     from lmgym.grading.grader import check_timeout, find_answer
+    from lmgym.grading.notation import parser  # noqa: F401
 
     check_timeout(config.timeout_s)
     found: dict[str, Any] = {"status": "error", "reason": "gold", "answer": None, "decided_by": "gold"}
@@ -126,8 +128,8 @@ def explain(config: GradeConfig, policy: Policy, response: str) -> dict[str, Any
 def _describe(text: str, policy: Policy) -> dict[str, str]:
     """Returns how ``text`` is read, in plain notation and as LaTeX, or why it is not."""
     from lmgym.grading.budgets import Refusal
-    from lmgym.grading.parser import parse
-    from lmgym.grading.printing import to_latex, to_text
+    from lmgym.grading.notation.parser import parse
+    from lmgym.grading.notation.printing import to_latex, to_text
 
     if policy.where == "choice":
         return {"written": text}

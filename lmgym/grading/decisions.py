@@ -89,8 +89,8 @@ def are_same(answer: str, other: str, policy: Policy) -> bool:
     value, other_value = parse_number(answer).value, parse_number(other).value
     if value is not None and other_value is not None:
         return value == other_value
-    from lmgym.grading.equivalence import compare
-    from lmgym.grading.parser import parse
+    from lmgym.grading.equality.equivalence import compare
+    from lmgym.grading.notation.parser import parse
 
     rules = _without_solving(policy.rules)
     try:
@@ -109,8 +109,8 @@ def forget_decisions() -> None:
 
 
 def _decide_by_rules(gold: Gold, answer: str) -> Decision | None:
-    from lmgym.grading.equivalence import compare
-    from lmgym.grading.parser import parse
+    from lmgym.grading.equality.equivalence import compare
+    from lmgym.grading.notation.parser import parse
 
     rules, budgets = gold.policy.rules, gold.policy.budgets
     assert gold.node is not None

@@ -77,7 +77,9 @@ def check_derivation(
     Raises:
         Refusal: ``start`` or ``goal`` can't be read: they are not the model's.
     """
-    from lmgym.grading.parser import parse  # deferred: parser and rules are a tenth of a second to import
+    from lmgym.grading.notation.parser import (
+        parse,  # deferred: parser and rules are a tenth of a second to import
+    )
 
     rules, budgets = rules or Rules(), budgets or Budgets()
     checker = _Checker(
@@ -103,7 +105,7 @@ class _Checker:
 
     def check(self, line: str) -> StepVerdict:
         """Returns the verdict on the next line, which becomes the line before."""
-        from lmgym.grading.parser import parse
+        from lmgym.grading.notation.parser import parse
 
         text = line.strip()
         if not text:
@@ -126,7 +128,7 @@ class _Checker:
         return node.args if is_chain and self._before.head not in _STATEMENTS else (node,)
 
     def _follow(self, said: tuple[Node, ...]) -> StepVerdict:
-        from lmgym.grading.equivalence import follows
+        from lmgym.grading.equality.equivalence import follows
 
         before, verdict = self._before, RIGHT
         for node in said:

@@ -76,8 +76,8 @@ def _read(answer: str, policy: Policy) -> Gold:
         if value is not None:
             is_plain = rules.decimals is None and rules.form == "any"
             return Gold(answer, policy, number(value), value if is_plain else None)
-    from lmgym.grading.equivalence import compare  # not needed where all golds are plain numbers
-    from lmgym.grading.parser import parse
+    from lmgym.grading.equality.equivalence import compare  # not needed where all golds are plain numbers
+    from lmgym.grading.notation.parser import parse
 
     try:
         node = parse(answer, rules, policy.budgets)

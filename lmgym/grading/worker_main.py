@@ -69,8 +69,8 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
 
 def compare(request: dict[str, Any]) -> dict[str, Any]:
     """Returns what ``compare_slowly`` says of the two texts."""
-    from lmgym.grading.equivalence import compare_slowly
-    from lmgym.grading.parser import parse
+    from lmgym.grading.equality.equivalence import compare_slowly
+    from lmgym.grading.notation.parser import parse
 
     rules, budgets = Rules(**request["rules"]), Budgets(**request["budgets"])
     gold = parse(request["gold"], rules, budgets)

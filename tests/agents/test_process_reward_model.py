@@ -12,7 +12,7 @@ import lmgym  # noqa: F401
 from lmgym.errors import InvalidValueError
 from lmgym.records import Transcript, Turn, Verdict
 from lmgym.rewards import Shaped, make_reward, score
-from lmgym.tasks.arithmetic import Math
+from lmgym.tasks.arithmetic.task import Math
 from lmgym.tokenization import CharTokenizer
 from lmgym_agents.algorithms.process_reward_model import (
     ProcessRewardModel,

@@ -8,7 +8,7 @@ import torch
 
 from lmgym.errors import InvalidValueError
 from lmgym.records import Verdict
-from lmgym.tasks.arithmetic import Math
+from lmgym.tasks.arithmetic.task import Math
 from lmgym.tasks.base import SingleTurnTask
 from lmgym.tasks.probes import Delayed
 from lmgym.tokenization import CharTokenizer

@@ -9,7 +9,7 @@ import torch
 
 from lmgym.errors import EmptyProblemSetError, InvalidValueError, PromptTooLongError
 from lmgym.seeding import make_generator
-from lmgym.tasks.arithmetic import Math
+from lmgym.tasks.arithmetic.task import Math
 from lmgym.tasks.probes import Delayed, Echo
 from lmgym.tokenization import CharTokenizer
 from lmgym_agents.agent import LMAgent

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lmgym.errors import EmptyProblemSetError, InvalidValueError
-from lmgym.tasks.arithmetic import Math
+from lmgym.tasks.arithmetic.task import Math
 from lmgym.tasks.probes import Delayed
 from lmgym.tokenization import CharTokenizer
 from lmgym_agents.process_values import StepValue

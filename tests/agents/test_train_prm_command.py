@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lmgym.errors import InvalidValueError
-from lmgym.tasks.arithmetic import Math
+from lmgym.tasks.arithmetic.task import Math
 from lmgym.tokenization import CharTokenizer
 from lmgym_agents.algorithms.process_reward_model import ProcessRewardModelConfig
 from lmgym_agents.engine import Engine

@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 
 from lmgym.errors import InvalidValueError, UnknownNameError
 from lmgym.records import Problem, Transcript, Turn
-from lmgym.tasks.algebra import Algebra
-from lmgym.tasks.arithmetic import Math
+from lmgym.tasks.algebra.task import Algebra
+from lmgym.tasks.arithmetic.task import Math
 from lmgym.tasks.base import HASHED_SPLITS, Task, split_of
-from lmgym.tasks.countdown import Countdown
-from lmgym.tasks.dataset import Dataset
-from lmgym.tasks.maze import Maze
-from lmgym.tasks.order import Order
+from lmgym.tasks.countdown.task import Countdown
+from lmgym.tasks.dataset.task import Dataset
+from lmgym.tasks.maze.task import Maze
+from lmgym.tasks.order.task import Order
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
-from lmgym.tasks.rewrite import Rewrite
-from lmgym.tasks.word_problem import WordProblem
-from lmgym.tasks.wordle import Wordle
+from lmgym.tasks.rewrite.task import Rewrite
+from lmgym.tasks.word_problem.task import WordProblem
+from lmgym.tasks.wordle.task import Wordle
 
 CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     *((Math, {"level": level}) for level in range(1, 11)),

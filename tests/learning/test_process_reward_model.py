@@ -8,7 +8,7 @@ import torch
 
 from lmgym.records import Transcript, Turn
 from lmgym.seeding import make_generator
-from lmgym.tasks.arithmetic import Math
+from lmgym.tasks.arithmetic.task import Math
 from lmgym.tokenization import CharTokenizer
 from lmgym_agents.algorithms.process_reward_model import (
     ProcessRewardModel,

@@ -16,7 +16,7 @@ from lmgym.envs.row_problems import BLOCK, problem_index
 from lmgym.envs.token import TokenEnv
 from lmgym.envs.vector import TokenVectorEnv
 from lmgym.errors import InvalidValueError
-from lmgym.tasks.arithmetic import Math
+from lmgym.tasks.arithmetic.task import Math
 from lmgym.tasks.probes import Delayed, Echo, Guess
 from tests.lmgym.envs.tiny_tasks import Levelled, Silent, play_text
 

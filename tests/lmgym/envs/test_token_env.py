@@ -22,7 +22,7 @@ from lmgym.errors import (
 )
 from lmgym.records import Scores, Transcript
 from lmgym.rewards import per_transcript
-from lmgym.tasks.arithmetic import Math
+from lmgym.tasks.arithmetic.task import Math
 from lmgym.tasks.probes import Echo
 from tests.lmgym.envs.tiny_tasks import Levelled, Silent, play_text
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lmgym.grading.budgets import Refusal
-from lmgym.grading.characters import normalise
-from lmgym.grading.parser import parse
+from lmgym.grading.notation.characters import normalise
+from lmgym.grading.notation.parser import parse
 
 REFUSED = {
     "NUL": "7\x00",

@@ -12,7 +12,7 @@ from lmgym.grading.derivation import (
     cut_lines,
     first_wrong_step,
 )
-from lmgym.grading.parser import parse
+from lmgym.grading.notation.parser import parse
 from lmgym.records import StepVerdict
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lmgym.grading.budgets import Budgets, Refusal
-from lmgym.grading.equivalence import Comparison, compare, compare_slowly, equal
-from lmgym.grading.parser import parse
+from lmgym.grading.equality.equivalence import Comparison, compare, compare_slowly, equal
+from lmgym.grading.notation.parser import parse
 from lmgym.grading.rules import Rules
 from lmgym.grading.tree import Node
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmgym.grading.budgets import Budgets, Refusal
-from lmgym.grading.equivalence import compare, equal, follows
-from lmgym.grading.forms import is_expanded, is_factored, is_simplified, is_solved
+from lmgym.grading.equality.equivalence import compare, equal, follows
+from lmgym.grading.equality.forms import is_expanded, is_factored, is_simplified, is_solved
 from lmgym.grading.rules import Rules
 from lmgym.grading.tree import FUNCTIONS, Node, number
 

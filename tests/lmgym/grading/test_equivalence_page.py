@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lmgym.grading.budgets import Budgets
-from lmgym.grading.equivalence import compare, compare_slowly, follows
-from lmgym.grading.parser import parse
+from lmgym.grading.equality.equivalence import compare, compare_slowly, follows
+from lmgym.grading.notation.parser import parse
 
 PAGE = Path(__file__).parents[3] / "docs" / "equivalence.md"
 ROWS = [

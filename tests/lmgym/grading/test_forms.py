@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from lmgym.grading.forms import is_expanded, is_factored, is_simplified, is_solved
-from lmgym.grading.parser import parse
+from lmgym.grading.equality.forms import is_expanded, is_factored, is_simplified, is_solved
+from lmgym.grading.notation.parser import parse
 
 SOLVED = [
     text.strip()

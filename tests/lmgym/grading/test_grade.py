@@ -45,7 +45,7 @@ def pool(monkeypatch):
 @pytest.fixture
 def undecided(monkeypatch):
     """Lets no comparison be decided in this process."""
-    monkeypatch.setattr("lmgym.grading.equivalence.compare", lambda *_: None)
+    monkeypatch.setattr("lmgym.grading.equality.equivalence.compare", lambda *_: None)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_a_full_stack_is_no_answer_s_fault(pool, monkeypatch):
     def overflow(*_):
         raise RecursionError
 
-    monkeypatch.setattr("lmgym.grading.equivalence.compare", overflow)
+    monkeypatch.setattr("lmgym.grading.equality.equivalence.compare", overflow)
     assert grade("x", "x").status == "correct"  # as the pool says
     assert grade("x", r"\boxed{x+1}\boxed{x}").reason == "several_answers"
 
@@ -274,7 +274,7 @@ def test_importing_and_grading_numbers_loads_nothing_heavy():
         "import sys, lmgym.grading as g\n"
         "assert 'lmgym.grading.grader' not in sys.modules\n"
         "assert g.grade('7', '7').status == 'correct'\n"
-        "heavy = {'sympy', 'mpmath', 'lmgym.grading.parser', 'lmgym.grading.equivalence'}\n"
+        "heavy = {'sympy', 'mpmath', 'lmgym.grading.notation.parser', 'lmgym.grading.equality.equivalence'}\n"
         "assert not heavy & set(sys.modules)\n"
         "assert g.grade('x+1', '1+x').status == 'correct'\n"
         "assert 'sympy' not in sys.modules\n"

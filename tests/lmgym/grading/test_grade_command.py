@@ -83,7 +83,7 @@ def test_a_prompt_s_copy_is_an_echo(capsys):
 
 @pytest.mark.parametrize(("failure", "code"), [("timeout", 1), ("overloaded", 3)])
 def test_what_happened_to_a_worker(capsys, monkeypatch, failure, code):
-    monkeypatch.setattr("lmgym.grading.equivalence.compare", lambda *_: None)
+    monkeypatch.setattr("lmgym.grading.equality.equivalence.compare", lambda *_: None)
     monkeypatch.setattr(workers, "run", lambda request, timeout_s: Outcome(failure, {}))
     forget_decisions()
     found_code, rows = grade(capsys, "\\sin 2x", "\\cos x", "--timeout-s", "1")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lmgym.grading.budgets import Budgets, Refusal
-from lmgym.grading.parser import parse
+from lmgym.grading.notation.parser import parse
 from lmgym.grading.rules import Rules
 from lmgym.grading.tree import Node
 

@@ -6,9 +6,8 @@ from fractions import Fraction
 import pytest
 
 from lmgym.grading.budgets import Budgets, Refusal
-from lmgym.grading.canonical import canonical, is_decided
-from lmgym.grading.parser import parse
-from lmgym.grading.polynomials import (
+from lmgym.grading.equality.canonical import canonical, is_decided
+from lmgym.grading.equality.polynomials import (
     Ratio,
     Work,
     add,
@@ -19,9 +18,10 @@ from lmgym.grading.polynomials import (
     raise_to,
     rational_value,
 )
-from lmgym.grading.univariate import divide, greatest_common_divisor, is_irreducible, rational_roots
-from lmgym.grading.univariate import multiply as convolve
-from lmgym.grading.values import UndefinedError
+from lmgym.grading.equality.univariate import divide, greatest_common_divisor, is_irreducible, rational_roots
+from lmgym.grading.equality.univariate import multiply as convolve
+from lmgym.grading.equality.values import UndefinedError
+from lmgym.grading.notation.parser import parse
 
 X, Y = ("v", "x"), ("v", "y")
 

@@ -5,8 +5,8 @@ from fractions import Fraction
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from lmgym.grading.parser import parse
-from lmgym.grading.printing import to_latex, to_text
+from lmgym.grading.notation.parser import parse
+from lmgym.grading.notation.printing import to_latex, to_text
 from lmgym.grading.tree import Node, number
 from tests.lmgym.grading.trees import ANSWERS
 

@@ -7,11 +7,11 @@ import pytest
 import sympy
 
 from lmgym.grading.budgets import Budgets, Refusal
-from lmgym.grading.identities import are_identical
-from lmgym.grading.parser import parse
-from lmgym.grading.sympy_bridge import to_sympy
+from lmgym.grading.equality.identities import are_identical
+from lmgym.grading.equality.sympy_bridge import to_sympy
+from lmgym.grading.equality.values import UndefinedError
+from lmgym.grading.notation.parser import parse
 from lmgym.grading.tree import Node
-from lmgym.grading.values import UndefinedError
 
 BUDGETS = Budgets()
 X = sympy.Symbol("x", real=True)
@@ -66,8 +66,8 @@ def test_odd_roots_of_variables_are_real():
 def test_the_fast_part_never_imports_sympy():
     code = (
         "import sys\n"
-        "from lmgym.grading.parser import parse\n"
-        "from lmgym.grading.equivalence import compare, follows\n"
+        "from lmgym.grading.notation.parser import parse\n"
+        "from lmgym.grading.equality.equivalence import compare, follows\n"
         "for text in ('x^2', 'sin(x)', '\\\\sqrt{2+\\\\sqrt3}', 'x=1 or x=2', '[1,2)', '(1,2)'):\n"
         "    compare(parse(text), parse('1+x'))\n"
         "assert 'sympy' not in sys.modules and 'mpmath' not in sys.modules\n"

@@ -6,9 +6,9 @@ from fractions import Fraction
 import pytest
 
 from lmgym.grading.budgets import Budgets, Refusal
-from lmgym.grading.parser import parse
+from lmgym.grading.equality.values import exact_value, factorize, root
+from lmgym.grading.notation.parser import parse
 from lmgym.grading.tree import Node
-from lmgym.grading.values import exact_value, factorize, root
 
 BUDGETS = Budgets()
 

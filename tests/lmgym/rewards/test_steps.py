@@ -24,7 +24,7 @@ from lmgym.rewards import (
     score,
     to_trl,
 )
-from lmgym.tasks.arithmetic import Math
+from lmgym.tasks.arithmetic.task import Math
 from lmgym.tasks.base import SingleTurnTask
 from lmgym.tokenization import CharTokenizer
 

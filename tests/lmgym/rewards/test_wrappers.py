@@ -28,7 +28,7 @@ from lmgym.rewards import (
     score,
 )
 from lmgym.rewards.payments import payments_since, state_before, state_of
-from lmgym.tasks.arithmetic import Math
+from lmgym.tasks.arithmetic.task import Math
 from lmgym.tasks.probes import Delayed
 from lmgym.tokenization import CharTokenizer
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import sympy
 
-from lmgym.grading.parser import parse
+from lmgym.grading.notation.parser import parse
 from lmgym.grading.rules import Rules
 from lmgym.grading.tree import Node
 

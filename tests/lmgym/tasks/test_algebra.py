@@ -8,19 +8,19 @@ import pytest
 
 from lmgym.errors import InvalidValueError, UnknownNameError
 from lmgym.records import Problem, StepVerdict, Transcript, Turn
-from lmgym.tasks.algebra import Algebra
-from lmgym.tasks.algebra_exercises import Shape, largest_number
-from lmgym.tasks.algebra_families import DRAWS, FAMILIES, families_at
-from lmgym.tasks.algebra_forms import Factored, Ratio
-from lmgym.tasks.algebra_inequality import solve_by_signs
-from lmgym.tasks.algebra_intervals import ALL, Interval, intervals_text
-from lmgym.tasks.algebra_judging import AlgebraReference, judge_answer
-from lmgym.tasks.algebra_limits import LIMITS
-from lmgym.tasks.algebra_linear import Part, solve_lines, term
-from lmgym.tasks.algebra_polynomials import antiderivative, content, multiply, polynomial_text
-from lmgym.tasks.algebra_quadratic import Quadratic
-from lmgym.tasks.algebra_steps import check_algebra
-from lmgym.tasks.algebra_surds import quadratic_roots
+from lmgym.tasks.algebra.exercises import Shape, largest_number
+from lmgym.tasks.algebra.families import DRAWS, FAMILIES, families_at
+from lmgym.tasks.algebra.forms import Factored, Ratio
+from lmgym.tasks.algebra.inequality import solve_by_signs
+from lmgym.tasks.algebra.intervals import ALL, Interval, intervals_text
+from lmgym.tasks.algebra.judging import AlgebraReference, judge_answer
+from lmgym.tasks.algebra.limits import LIMITS
+from lmgym.tasks.algebra.linear import Part, solve_lines, term
+from lmgym.tasks.algebra.polynomials import antiderivative, content, multiply, polynomial_text
+from lmgym.tasks.algebra.quadratic import Quadratic
+from lmgym.tasks.algebra.steps import check_algebra
+from lmgym.tasks.algebra.surds import quadratic_roots
+from lmgym.tasks.algebra.task import Algebra
 from lmgym.tasks.stream import Words
 
 LINEAR = AlgebraReference("linear", "2x+3=-4", "-7/2", ("2x=-7", "x=-7/2"), Fraction(-7, 2))

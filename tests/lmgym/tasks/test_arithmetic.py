@@ -13,11 +13,11 @@ import pytest
 from lmgym.errors import InvalidValueError, LmgymError, UnknownNameError
 from lmgym.grading.exact import parse_number
 from lmgym.records import Problem, Transcript, Turn, Verdict
-from lmgym.tasks.arithmetic import Math
-from lmgym.tasks.arithmetic_draw import draw_entry, has_table, make_table
-from lmgym.tasks.arithmetic_knobs import LEVELS, Knobs, make_knobs
+from lmgym.tasks.arithmetic.draw import draw_entry, has_table, make_table
+from lmgym.tasks.arithmetic.expressions import canonical_key, evaluate
+from lmgym.tasks.arithmetic.knobs import LEVELS, Knobs, make_knobs
+from lmgym.tasks.arithmetic.task import Math
 from lmgym.tasks.base import split_of
-from lmgym.tasks.expressions import canonical_key, evaluate
 from lmgym.tasks.stream import Words
 
 

@@ -9,11 +9,11 @@ import pytest
 from lmgym.errors import EmptyProblemSetError, InvalidValueError, UnknownNameError
 from lmgym.records import Problem, Transcript, Turn, Verdict
 from lmgym.tasks.base import split_of
-from lmgym.tasks.countdown import Countdown
-from lmgym.tasks.countdown_draw import CountdownReference, key_of
-from lmgym.tasks.countdown_knobs import LEVELS
-from lmgym.tasks.countdown_solver import Solver, Tree, tree_text
-from lmgym.tasks.countdown_worked import near_miss, steps_of, worked_lines
+from lmgym.tasks.countdown.draw import CountdownReference, key_of
+from lmgym.tasks.countdown.knobs import LEVELS
+from lmgym.tasks.countdown.solver import Solver, Tree, tree_text
+from lmgym.tasks.countdown.task import Countdown
+from lmgym.tasks.countdown.worked import near_miss, steps_of, worked_lines
 from tests.real_data import real_file
 from tests.reference import countdown as slow
 

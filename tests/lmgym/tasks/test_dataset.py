@@ -15,7 +15,7 @@ import lmgym  # noqa: F401  # registers the environments
 from lmgym.errors import EmptyProblemSetError, InvalidValueError, UnknownNameError
 from lmgym.records import Transcript, Turn
 from lmgym.tasks.base import split_of
-from lmgym.tasks.dataset import Dataset
+from lmgym.tasks.dataset.task import Dataset
 from tests.real_data import real_file
 
 ROWS = [{"question": f"What is {n} + {n}?", "answer": 2 * n, "hint": "double"} for n in range(40)]

@@ -8,9 +8,8 @@ from fractions import Fraction
 import pytest
 
 from lmgym.seeding import make_generator
-from lmgym.tasks.arithmetic_draw import draw_entry, longest_run
-from lmgym.tasks.arithmetic_knobs import Knobs, make_knobs
-from lmgym.tasks.expressions import (
+from lmgym.tasks.arithmetic.draw import draw_entry, longest_run
+from lmgym.tasks.arithmetic.expressions import (
     WORD_SIGNS,
     Chain,
     Literal,
@@ -21,8 +20,9 @@ from lmgym.tasks.expressions import (
     make_literal,
     render,
 )
+from lmgym.tasks.arithmetic.knobs import Knobs, make_knobs
+from lmgym.tasks.arithmetic.worked import worked_lines
 from lmgym.tasks.stream import Words
-from lmgym.tasks.worked import worked_lines
 
 
 class Reader:

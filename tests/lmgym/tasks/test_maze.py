@@ -10,8 +10,8 @@ import lmgym  # noqa: F401  (registers the environments)
 from lmgym.errors import InvalidValueError, UnknownNameError
 from lmgym.records import Problem, Transcript, Turn
 from lmgym.rewards.step_cost import LMRL_MAZE, LMRL_MAZE_PARTIAL, Anchors, StepCost
-from lmgym.tasks.maze import LEVELS, Maze, MazeReference
-from lmgym.tasks.maze_grid import LAYOUTS, MOVES, Grid, Square, best_moves, distances, draw_grid, open_squares
+from lmgym.tasks.maze.grid import LAYOUTS, MOVES, Grid, Square, best_moves, distances, draw_grid, open_squares
+from lmgym.tasks.maze.task import LEVELS, Maze, MazeReference
 from lmgym.tasks.stream import Words
 
 ROOM: Grid = ("#####", "#...#", "#.#.#", "#.#.#", "#####")  # the u-shaped layout

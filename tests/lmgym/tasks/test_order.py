@@ -10,12 +10,12 @@ import pytest
 
 from lmgym.errors import InvalidValueError, UnknownNameError
 from lmgym.records import Problem, Transcript, Turn, Verdict
-from lmgym.tasks.order import Order
-from lmgym.tasks.order_draw import OrderReference, is_kept_for_wording, key_of
-from lmgym.tasks.order_knobs import LEVELS
-from lmgym.tasks.order_logic import KEYWORDS, KINDS, Facts, Kind, Question
-from lmgym.tasks.order_steps import working_lines
-from lmgym.tasks.order_text import load_data, seen_wordings
+from lmgym.tasks.order.draw import OrderReference, is_kept_for_wording, key_of
+from lmgym.tasks.order.knobs import LEVELS
+from lmgym.tasks.order.logic import KEYWORDS, KINDS, Facts, Kind, Question
+from lmgym.tasks.order.steps import working_lines
+from lmgym.tasks.order.task import Order
+from lmgym.tasks.order.text import load_data, seen_wordings
 from tests.reference import order as slow
 
 

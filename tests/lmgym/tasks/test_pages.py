@@ -8,25 +8,25 @@ import numpy as np
 import pytest
 
 from lmgym.records import Problem, Turn
-from lmgym.tasks.algebra import Algebra
-from lmgym.tasks.algebra_families import FAMILIES
-from lmgym.tasks.arithmetic import Math
-from lmgym.tasks.arithmetic_knobs import LEVELS, make_knobs
+from lmgym.tasks.algebra.families import FAMILIES
+from lmgym.tasks.algebra.task import Algebra
+from lmgym.tasks.arithmetic.knobs import LEVELS, make_knobs
+from lmgym.tasks.arithmetic.task import Math
 from lmgym.tasks.base import HASHED_SPLITS, split_of
-from lmgym.tasks.countdown import Countdown
-from lmgym.tasks.countdown_knobs import LEVELS as COUNTDOWN_LEVELS
-from lmgym.tasks.maze import LEVELS as MAZE_LEVELS
-from lmgym.tasks.maze import Maze
-from lmgym.tasks.order import Order
-from lmgym.tasks.order_knobs import LEVELS as ORDER_LEVELS
-from lmgym.tasks.order_text import seen_wordings
+from lmgym.tasks.countdown.knobs import LEVELS as COUNTDOWN_LEVELS
+from lmgym.tasks.countdown.task import Countdown
+from lmgym.tasks.maze.task import LEVELS as MAZE_LEVELS
+from lmgym.tasks.maze.task import Maze
+from lmgym.tasks.order.knobs import LEVELS as ORDER_LEVELS
+from lmgym.tasks.order.task import Order
+from lmgym.tasks.order.text import seen_wordings
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
-from lmgym.tasks.rewrite import Rewrite
-from lmgym.tasks.rewrite_draw import LIMITS as REWRITE_LIMITS
-from lmgym.tasks.word_problem import WordProblem
-from lmgym.tasks.word_problem_levels import LEVELS as WORD_PROBLEM_LEVELS
-from lmgym.tasks.wordle import LEVELS as WORDLE_LEVELS
-from lmgym.tasks.wordle import Wordle, WordleReference
+from lmgym.tasks.rewrite.draw import LIMITS as REWRITE_LIMITS
+from lmgym.tasks.rewrite.task import Rewrite
+from lmgym.tasks.word_problem.levels import LEVELS as WORD_PROBLEM_LEVELS
+from lmgym.tasks.word_problem.task import WordProblem
+from lmgym.tasks.wordle.task import LEVELS as WORDLE_LEVELS
+from lmgym.tasks.wordle.task import Wordle, WordleReference
 
 PAGES = Path(__file__).parents[3] / "docs" / "environments"
 

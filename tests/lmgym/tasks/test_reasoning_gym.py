@@ -11,8 +11,8 @@ import pytest
 from lmgym.errors import InvalidValueError, UnknownNameError
 from lmgym.records import Problem, Transcript, Turn
 from lmgym.tasks.base import split_of
-from lmgym.tasks.reasoning_gym import ReasoningGym
-from lmgym.tasks.reasoning_gym_checks import GATES, NO_DEMONSTRATIONS, REFUSED, RULES
+from lmgym.tasks.reasoning_gym.checks import GATES, NO_DEMONSTRATIONS, REFUSED, RULES
+from lmgym.tasks.reasoning_gym.task import ReasoningGym
 
 package = pytest.importorskip("reasoning_gym", reason="reasoning-gym is not installed; extra `reasoning-gym`")
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from lmgym.errors import InvalidValueError
-from lmgym.grading.parser import parse
+from lmgym.grading.notation.parser import parse
 from lmgym.records import Problem, StepVerdict, Transcript, Turn
 from lmgym.tasks.base import split_of
-from lmgym.tasks.rewrite import Rewrite
-from lmgym.tasks.rewrite_draw import LIMITS, draw_expression
-from lmgym.tasks.rewrite_play import RewriteReference, RewriteState
-from lmgym.tasks.rewrite_rules import distance, rewrites, solve, successors
-from lmgym.tasks.rewrite_terms import (
+from lmgym.tasks.rewrite.draw import LIMITS, draw_expression
+from lmgym.tasks.rewrite.play import RewriteReference, RewriteState
+from lmgym.tasks.rewrite.rules import distance, rewrites, solve, successors
+from lmgym.tasks.rewrite.task import Rewrite
+from lmgym.tasks.rewrite.terms import (
     Expression,
     Monomial,
     Product,

@@ -12,15 +12,15 @@ import pytest
 
 from lmgym.errors import InvalidValueError, UnknownNameError
 from lmgym.records import Problem, Transcript, Turn
-from lmgym.tasks import word_problem_text
 from lmgym.tasks.stream import Words
-from lmgym.tasks.word_problem import WordProblem
-from lmgym.tasks.word_problem_graph import KINDS, Fact, GraphRules, draw_facts, equation, graph_key
-from lmgym.tasks.word_problem_levels import LEVELS
-from lmgym.tasks.word_problem_numbers import CHOICES
-from lmgym.tasks.word_problem_steps import check_steps, evaluate
+from lmgym.tasks.word_problem import text as word_problem_text
+from lmgym.tasks.word_problem.graph import KINDS, Fact, GraphRules, draw_facts, equation, graph_key
+from lmgym.tasks.word_problem.levels import LEVELS
+from lmgym.tasks.word_problem.numbers import CHOICES
+from lmgym.tasks.word_problem.steps import check_steps, evaluate
+from lmgym.tasks.word_problem.task import WordProblem
 
-DATA = json.loads((Path(word_problem_text.__file__).parent / "data" / "word_problem.json").read_text())
+DATA = json.loads((Path(word_problem_text.__file__).parent / "word_problem.json").read_text())
 PARTS = {"half": 2, "a third": 3, "a quarter": 4, "a fifth": 5}
 TIMES = {"twice": 2, "3 times": 3, "4 times": 4, "5 times": 5}
 

@@ -13,9 +13,9 @@ import lmgym  # noqa: F401  (registers the environments)
 from lmgym.errors import EmptyProblemSetError, InvalidValueError
 from lmgym.records import Problem, Transcript, Turn
 from lmgym.tasks.base import HASHED_SPLITS, split_of
-from lmgym.tasks.word_lists import LENGTHS, all_words, some_words
-from lmgym.tasks.wordle import LEVELS, Wordle, WordleReference
-from lmgym.tasks.wordle_solver import Rule, feedback, make_solver
+from lmgym.tasks.wordle.solver import Rule, feedback, make_solver
+from lmgym.tasks.wordle.task import LEVELS, Wordle, WordleReference
+from lmgym.tasks.wordle.word_lists import LENGTHS, all_words, some_words
 
 TINY = ("bat", "cat", "eat", "fat", "hat", "tab", "tea", "ten")
 

@@ -8,9 +8,9 @@ from lmgym.grading.derivation import cut_lines, first_wrong_step
 from lmgym.grading.exact import number_text
 from lmgym.records import Transcript, Turn
 from lmgym.seeding import make_generator
-from lmgym.tasks.arithmetic import Math
-from lmgym.tasks.expressions import Chain, Literal, evaluate
-from lmgym.tasks.worked_steps import check_worked
+from lmgym.tasks.arithmetic.expressions import Chain, Literal, evaluate
+from lmgym.tasks.arithmetic.task import Math
+from lmgym.tasks.arithmetic.worked_steps import check_worked
 
 
 def check(expression, *lines):

@@ -1,0 +1,1 @@
+"""How answers are written: from text, plain or LaTeX, to expression trees and back."""

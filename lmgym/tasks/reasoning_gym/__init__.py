@@ -1,0 +1,5 @@
+"""The tasks of the reasoning-gym package."""
+
+from lmgym.tasks.reasoning_gym.task import ReasoningGym
+
+__all__ = ["ReasoningGym"]
