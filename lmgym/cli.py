@@ -1,12 +1,14 @@
 """The ``lmgym`` command: finds the subcommand, reads its options, turns errors of the caller into a message.
 
-Comes in: command line arguments. Goes out: an exit code; 0 is success, 2 a mistake of the caller's. The
-subcommands that train or evaluate live in ``lmgym_agents.cli`` and are imported only when asked for, since
+Comes in: command line arguments. Goes out: an exit code; 0 is success, 2 a mistake of the caller's, 4 output
+that could not be written. The subcommands that train or evaluate live in ``lmgym_agents.cli`` and are imported only when asked for, since
 they need torch. Left out: what the subcommands do.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -28,6 +30,11 @@ AGENT_COMMANDS = {
     "train": "Train a language model by reinforcement learning or on demonstrations.",
     "eval": "Measure a model or any agent on a split, with confidence intervals.",
 }
+
+OUTPUT_LOST = 4
+"""Exit code where the disk is full, and where `lmgym grade` had nobody to tell its verdict."""
+
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 HELP = """\
 Text tasks and reference agents for reinforcement learning on language models.
@@ -76,25 +83,53 @@ OWN_COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs ``lmgym`` with ``arguments`` (default: those of the process) and returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    return run_command(lambda: _dispatch(words))
+    is_verdict = words[:1] == ["grade"]  # whose exit code 0 would say "correct"
+    return run_command(lambda: _dispatch(words), closed_pipe_code=OUTPUT_LOST if is_verdict else 0)
 
 
-def run_command(command: Callable[[], int]) -> int:
-    """Calls a command and returns its exit code; what a user did wrong is printed as one message."""
+def run_command(command: Callable[[], int], *, closed_pipe_code: int = 0) -> int:
+    """Calls a command and returns its exit code; what a user did wrong is printed as one message.
+
+    Args:
+        command: returns an exit code.
+        closed_pipe_code: the exit code where the reader of the output, such as ``head``, has left.
+    """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # text from models may hold what the terminal can't encode
             stream.reconfigure(errors="backslashreplace")
     try:
-        return command()
+        code = command()
+        if sys.stdout is not None:
+            sys.stdout.flush()  # at the exit of the process it would be too late for a message
+        return code
     except LmgymError as error:
-        message = Text.assemble(("error: ", "bold red"), str(error))
-        make_console(stderr=True).print(message, soft_wrap=True)
+        _print_error(str(error))
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader of our output, such as `head`, has left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except BrokenPipeError:
+        _discard_output()
+        return closed_pipe_code
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        _discard_output()
+        _print_error(f"could not write the output: {error}.")
+        return OUTPUT_LOST
+    except SystemExit as left:
+        if isinstance(left.__context__, BrokenPipeError):  # how rich leaves
+            return closed_pipe_code
+        raise
+
+
+def _print_error(text: str) -> None:
+    with contextlib.suppress(OSError):  # the exit code says it too
+        make_console(stderr=True).print(Text.assemble(("error: ", "bold red"), text), soft_wrap=True)
+
+
+def _discard_output() -> None:
+    """Lets what is still to be written go nowhere, or the interpreter would fail at it once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def make_console(*, stderr: bool = False) -> Console:

@@ -38,7 +38,10 @@ _DECIDED_BY = {
 
 @dataclass(frozen=True, kw_only=True)
 class GradeConfig:
-    """Grades one response and explains the verdict; exit code 0 is correct, 1 wrong, 3 error."""
+    """Grades one response and explains the verdict.
+
+    Exit code: 0 correct, 1 wrong, 3 error, 2 a mistake in the command, 4 the output could not be written.
+    """
 
     gold: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="GOLD")]
     """The gold answer."""

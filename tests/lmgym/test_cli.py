@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 import types
@@ -223,3 +224,26 @@ def test_a_module_of_ours_that_is_missing_is_a_bug_and_raises(monkeypatch):
     monkeypatch.setattr("importlib.import_module", fail)
     with pytest.raises(ModuleNotFoundError):
         main(["eval"])
+
+
+GRADING = [sys.executable, "-m", "lmgym", "grade", "7", "7"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a system without a device that is full")
+@pytest.mark.parametrize("extra", [[], ["--json"]])
+def test_a_verdict_for_a_full_disk_is_neither_right_nor_wrong(extra):
+    with open("/dev/full", "w") as full:
+        left = subprocess.run([*GRADING, *extra], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert left.returncode == 4
+    assert left.stderr.startswith("error: could not write the output:") and left.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "code"), [(GRADING, 4), ([*GRADING, "--json"], 4), ([*GRADING[:3], "list"], 0)]
+)
+def test_output_that_nobody_reads(command, code):
+    reading, writing = os.pipe()
+    os.close(reading)
+    left = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (left.returncode, left.stderr) == (code, "")
