@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,13 @@ def test_rules_take_what_is_right_in_other_words_and_nothing_else() -> None:
     assert not right("polynomial_equations", "0", "-0.7757, 0.0")
     assert right("power_function", "1.757e-22", "1.7574418454559584e-22")
     assert not right("power_function", "1.77e-22", "1.7574418454559584e-22")
+
+
+def test_the_episode_of_the_page_is_true() -> None:
+    if version("reasoning-gym") != "0.1.25":
+        pytest.skip("the page shows a problem of reasoning-gym 0.1.25, other versions draw others")
+    problem = ReasoningGym().problem("train", 3)
+    assert f"prompt    {problem.prompt}response  {problem.reference.answer} " in PAGE.read_text()
 
 
 def test_the_page_names_every_rule_gate_and_refusal() -> None:
