@@ -255,7 +255,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, help="MATH-500 as JSON lines; else the golds of the corpus")
+    folder = os.environ.get("LMGYM_DATA")
+    parser.add_argument(
+        "--data", type=Path, default=folder and Path(folder) / "math500" / "test500.jsonl",
+        help="MATH-500 as JSON lines; else that in the folder LMGYM_DATA, else the golds of the corpus",
+    )  # fmt: skip
     parser.add_argument("--num-pairs", type=int, default=2000, help="plain numeric pairs that are timed")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
