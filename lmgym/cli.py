@@ -1,8 +1,8 @@
 """The ``lmgym`` command: finds the subcommand, reads its options, turns errors of the caller into a message.
 
 Comes in: command line arguments. Goes out: an exit code; 0 is success, 2 a mistake of the caller's, 4 output
-that could not be written. The subcommands that train or evaluate live in ``lmgym_agents.cli`` and are imported only when asked for, since
-they need torch. Left out: what the subcommands do.
+that could not be written. The subcommands that train or evaluate live in ``lmgym_agents.cli`` and are
+imported only when asked for, since they need torch. Left out: what the subcommands do.
 """
 
 from __future__ import annotations

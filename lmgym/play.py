@@ -6,6 +6,7 @@ by their terms. Left out: tokens; the person acts in whole responses.
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from lmgym.registration import TABLE
 from lmgym.seeding import make_generator
 
 ASK_FOR_DEMONSTRATION = "?"
+
+_OWN_KEYWORDS = ("id", "granularity", "max_episode_steps", "disable_env_checker")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +43,8 @@ class PlayConfig:
     split: str = "train"
     """Where problems come from: train, validation, test, or a split of the task's own."""
 
-    reward: str = "correct"
-    """What is paid: correct, partial, format or length."""
+    reward: str | None = None
+    """What is paid: correct, partial, steps, format or length; the default is the environment's own."""
 
     seed: int = 0
     """Which sequence of problems; the same seed, the same problems."""
@@ -60,15 +63,21 @@ class PlayConfig:
         """Returns the keywords for ``gym.make``.
 
         Raises:
-            InvalidValueError: an ``option`` that is not NAME=VALUE.
+            InvalidValueError: an ``option`` that is not NAME=VALUE, or that the game sets itself.
         """
-        options: dict[str, Any] = {"split": self.split, "reward": self.reward}
+        options: dict[str, Any] = {"split": self.split}
+        if self.reward is not None:
+            options["reward"] = self.reward
         if self.level is not None:
             options["level"] = self.level
         for text in self.option:
             name, equals, value = text.partition("=")
             if not (name and equals):
                 raise InvalidValueError(f"PlayConfig.option must be NAME=VALUE, got {text!r}.")
+            if name in _OWN_KEYWORDS:
+                raise InvalidValueError(
+                    f"PlayConfig.option can't set {name}; a person acts in whole responses."
+                )
             options[name] = read_value(value)
         return options
 
@@ -85,6 +94,7 @@ def play(config: PlayConfig) -> int:
     """Plays until the person leaves or ``config.episodes`` are over; returns the exit code.
 
     Raises:
+        InvalidValueError: an option is not allowed.
         UnknownNameError: the environment's id or an option is unknown; the message has the nearest.
     """
     check_id(config.id)
@@ -95,6 +105,7 @@ def play(config: PlayConfig) -> int:
             errors="surrogateescape"
         )  # bytes that are no UTF-8 are an answer like any other
     game = Game(env, config.seed, Console(markup=False, emoji=False, highlight=False))
+    game.print_rules()
     try:
         while config.episodes is None or game.num_episodes < config.episodes:
             game.play_episode()
@@ -132,23 +143,38 @@ class Game:
         self.num_correct = 0
         self.total_reward = 0.0
 
+    def print_rules(self) -> None:
+        """Prints what the task is, how to play, and how much may be said."""
+        task, setup = self.env.get_wrapper_attr("task"), self.env.get_wrapper_attr("setup")
+        about = (inspect.getdoc(type(task)) or "").partition("\n\n")[0]
+        tokens = f"{setup.max_new_tokens} token{'s' if setup.max_new_tokens > 1 else ''}"
+        turns = f" in each of {task.max_turns} turns" if task.max_turns > 1 else ""
+        keys = f"{ASK_FOR_DEMONSTRATION} shows a demonstration, \\ at the end of a line goes on in the next"
+        lines = f"{about}\nAnswer with up to {tokens}{turns}. {keys}, ctrl-d leaves."
+        self.console.print(Text(lines, style="dim"))
+
     def play_episode(self) -> None:
         """Plays one problem. Raises EOFError when the person leaves."""
         seed = self.seed if self.num_episodes == 0 else None
         seen, start = self.env.reset(seed=seed)
         self._print_heading(start)
-        self.console.print(Text(visible(seen)))
+        self._print_text(seen)
         is_over, reward = False, 0.0
         info: dict[str, Any] = {}
         while not is_over:
             response = self._ask(start)
             grown, paid, terminated, truncated, info = self.env.step(response)
             reply = grown[len(seen) + len(info["response"]) :]
+            if not info["stopped"]:
+                self.console.print("(cut: longer than a turn may be)", style="yellow")
             if reply.strip():
-                self.console.print(Text(visible(reply).rstrip("\n")))
+                self._print_text(reply.removeprefix("\n"))
             seen, reward = grown, reward + float(paid)
             is_over = terminated or truncated
         self._print_result(info, reward)
+        if not info["success"]:
+            self._print_demonstration(start)
+        self.num_episodes += 1
 
     def print_summary(self) -> None:
         """Prints how the session went."""
@@ -164,6 +190,9 @@ class Game:
             if response.strip() != ASK_FOR_DEMONSTRATION:
                 return response
             self._print_demonstration(start)
+
+    def _print_text(self, text: str) -> None:
+        self.console.print(Text(visible(text).removesuffix("\n")))
 
     def _print_heading(self, start: dict[str, Any]) -> None:
         number, split, index = self.num_episodes + 1, start["split"], start["problem_index"]
@@ -186,7 +215,6 @@ class Game:
             self.console.print(
                 "The reward could not be computed; such an episode counts for nothing.", style="yellow"
             )
-        self.num_episodes += 1
         self.num_correct += is_right
         self.total_reward += reward
 

@@ -77,6 +77,7 @@ def test_no_command_prints_the_help_and_fails(capsys):
         (["play", "lmgym/Math-v0", "--reward", "corect"], "Did you mean 'correct'?"),
         (["play", "lmgym/Math-v0", "--option", "stile=worked"], "Did you mean 'style'?"),
         (["play", "lmgym/Math-v0", "--option", "worked"], "must be NAME=VALUE, got 'worked'"),
+        (["play", "lmgym/Math-v0", "--option", "granularity=token"], "can't set granularity"),
     ],
 )
 def test_a_mistake_is_one_message_and_exit_code_2(arguments, message, capsys):
@@ -123,6 +124,21 @@ def test_several_turns_show_the_replies(say, capsys):
     out = capsys.readouterr().out
     assert "1 of 1 right" in out
     assert len(turns) == 1 or "er" in out  # "higher" or "lower"
+
+
+def test_the_rules_are_said_first_and_the_solution_after_a_loss(say, capsys):
+    say(b"trace\ntoolong\n" + b"\n" * 4)
+    assert main(["play", "lmgym/Wordle-v0", "--level", "7", "--episodes", "1"]) == 0
+    rules, game = capsys.readouterr().out.split("1 · train")
+    assert rules.startswith("Guess a secret word") and "7 tokens in each of 6 turns" in rules
+    assert game.count("(cut: longer than a turn may be)") == 1
+    assert "demonstration: " in game.split("wrong (illegal)")[1]
+
+
+def test_the_reward_is_the_environment_s_own(say, capsys):
+    say(b"zz\n")
+    assert main(["play", "lmgym/Shortcut-v0", "--episodes", "1"]) == 0
+    assert "= partial +0" in capsys.readouterr().out
 
 
 def test_end_of_input_leaves_politely(say, capsys):
