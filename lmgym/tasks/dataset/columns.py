@@ -53,7 +53,7 @@ class Columns:
         """Returns the item of ``row``.
 
         Raises:
-            InvalidValueError: a column is missing or empty; the message names the row and the columns.
+            InvalidValueError: a column is missing or a cell empty; the message names the row and the columns.
         """
         cells = dict(row)
         if self.clean is not None:
@@ -87,7 +87,11 @@ class Columns:
 
 
 def _cell(cells: Mapping[str, Any], column: str, place: int) -> Any:
-    if column not in cells or cells[column] is None:
+    if column in cells and (cells[column] is None or cells[column] != cells[column]):  # not a number
+        raise InvalidValueError(
+            f"row {place} of the data set has nothing in column {column!r}; leave the row out."
+        )
+    if column not in cells:
         raise InvalidValueError(
             f"row {place} of the data set has no column {column!r}; it has {', '.join(map(repr, cells))}. "
             "Name the columns with prompt=, answer=, solution=, choices= and levels=."

@@ -56,12 +56,8 @@ def _read_file(path: Path) -> list[Row]:
 
 
 def _lines(path: Path) -> Iterable[str]:
-    opened = (
-        gzip.open(path, "rt", encoding="utf-8", newline="")
-        if path.suffix == ".gz"
-        else path.open("rt", encoding="utf-8", newline="")
-    )
-    with opened as file:
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8-sig", newline="") as file:  # spreadsheets write a byte order mark
         yield from file
 
 

@@ -94,7 +94,12 @@ class Dataset(SingleTurnTask):
         paths = {"train": train_path, "validation": validation_path, "test": test_path}
         sources = _choose_sources(path, paths, rows)
         if sources is None:
-            sources, preset = SAMPLE, preset or "sample"
+            if preset not in (None, "sample"):
+                check_choice("preset", preset, PRESETS)
+                raise InvalidValueError(
+                    f"preset={preset!r} only names columns; give the data with path=, train_path= or rows=."
+                )
+            sources, preset = SAMPLE, "sample"
         base = PRESETS[check_choice("preset", preset, PRESETS)] if preset else Columns(
             prompt="{question}\n", answer="answer"
         )  # fmt: skip
@@ -143,9 +148,10 @@ class Dataset(SingleTurnTask):
 
     @cached_property
     def default_max_new_tokens(self) -> int:
-        return 1 + max(
+        lengths = [
             len(self._demonstrate(problem)) for problems in self._problems.values() for problem in problems
-        )
+        ]
+        return 1 + max(lengths, default=0)
 
     @property
     def level(self) -> int:
@@ -266,7 +272,13 @@ def _read_splits(sources: object, columns: Columns) -> dict[str, list[Item]]:
 
 
 def _read_items(source: object, columns: Columns) -> list[Item]:
-    return [columns.read(row, place) for place, row in enumerate(read_rows(source))]
+    rows = read_rows(source)
+    try:
+        return [columns.read(row, place) for place, row in enumerate(rows)]
+    except InvalidValueError as error:
+        if isinstance(source, str | Path):
+            raise InvalidValueError(f"{source}: {error}") from error
+        raise
 
 
 def _distinct(items: Sequence[Item], taken: set[str]) -> list[Item]:

@@ -143,7 +143,9 @@ def test_levels_are_cumulative() -> None:
         ({"path": "a.jsonl", "rows": ROWS}, "give the data once: got path, rows"),
         ({"rows": ROWS, "answer": "label"}, "row 0 .*has no column 'label'; it has 'question', 'answer'"),
         ({"rows": [{"question": "a", "answer": ""}]}, "row 0 .*empty prompt or answer"),
-        ({"rows": [{"question": "a", "answer": None}]}, "has no column 'answer'"),
+        ({"rows": [{"question": "a", "answer": None}]}, "row 0 .*nothing in column 'answer'"),
+        ({"rows": [{"question": "a", "answer": float("nan")}]}, "row 0 .*nothing in column 'answer'"),
+        ({"preset": "gsm8k"}, "preset='gsm8k' only names columns; give the data"),
         ({"rows": ROWS, "levels": "hint"}, "column 'hint' must hold a number"),
         ({"rows": [{"question": "a", "answer": "(" * 500}]}, "the data set's answer to 'a.*is of no use"),
         ({"rows": ["a"]}, "row 0 .*must be a mapping"),
@@ -163,6 +165,26 @@ def test_unknown_names_get_the_nearest_one() -> None:
         Dataset(policy="boxd", rows=ROWS)
     with pytest.raises(EmptyProblemSetError):
         Dataset(rows=[])
+
+
+def test_a_byte_order_mark_is_no_part_of_a_column(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("question,answer\r\n1+1?,2\r\n", "utf-8-sig")
+    assert sum(Dataset(path=path).num_problems.values()) == 1
+
+
+def test_a_row_that_can_t_be_used_names_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("question,label\n1+1?,2\n")
+    with pytest.raises(InvalidValueError, match=r"a\.csv: row 0 .*no column 'answer'"):
+        Dataset(test_path=path)
+
+
+def test_a_level_below_all_rows_is_an_empty_split() -> None:
+    task = Dataset(rows={"test": [{"question": "a", "answer": 1, "hard": 7}]}, levels="hard", level=3)
+    assert task.default_max_new_tokens == 1
+    with pytest.raises(EmptyProblemSetError, match="no row of level 3 or less"):
+        task.problem("test", 0)
 
 
 def test_broken_files_name_the_line(tmp_path: Path) -> None:
