@@ -77,7 +77,7 @@ RECIPES: tuple[Recipe, ...] = (
         "--warm-start 0.3 --num-envs 512 --iterations 60 --replay-failed 0.5",
     ),
     Recipe("Maze-v0", "--level 2 --warm-start 0.3 --num-envs 256 --iterations 40"),
-    Recipe("Wordle-v0", "--level 1 --warm-start 0.25 --num-envs 256 --iterations 60"),
+    Recipe("Wordle-v0", "--level 1 --warm-start 0.25 --num-envs 256 --iterations 160"),
     Recipe(
         "WordProblem-v0",
         "--level 1 --option style=worked --warm-start 0.2 --sft.iterations 800 --num-envs 512 "
