@@ -29,7 +29,7 @@ import tyro
 from _record import make_mark, write_record
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 from rich.console import Console
 from rich.table import Table
 
@@ -191,11 +191,11 @@ def thin(curve: Sequence[list[float]]) -> list[list[float]]:
 
 def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Draws one panel an environment: success while training, and greedy success before and after."""
-    columns = min(4, len(rows))
+    columns = min(5, len(rows))
     lines = -(-len(rows) // columns)
     figure = Figure(figsize=(3.1 * columns, 2.5 * lines + 0.5), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(lines, columns, squeeze=False).flat
+    axes = list(figure.subplots(lines, columns, squeeze=False).flat)
     for axis, row in zip(axes, rows, strict=False):
         tokens = [point[0] / 1e6 for point in row["curve"]]
         axis.plot(tokens, [point[2] for point in row["curve"]], color="#0072B2", lw=1.6)
@@ -208,10 +208,11 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
         name = row["environment"].removeprefix("lmgym/")
         axis.set_title(f"{name}: {row['before']['mean']:.0%} to {row['after']['mean']:.0%}", fontsize=10)
         axis.set_ylim(0, 1.02)
+        axis.xaxis.set_major_locator(MaxNLocator(4))
         axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axis.tick_params(labelsize=8)
         axis.spines[["top", "right"]].set_visible(False)
-    for axis in list(axes)[len(rows) :]:
+    for axis in axes[len(rows) :]:
         axis.set_visible(False)
     what = "success while training (line), greedy on held-out problems (dots)"
     figure.suptitle(f"PPO after a short warm start: {what}", fontsize=11)
