@@ -67,7 +67,8 @@ def make_setup(
         max_episode_tokens: budget of an episode, prompt and replies included; default: as much as all
             turns and replies can take. An episode that exhausts it is truncated.
         curriculum: True or a ``Curriculum`` to let the level rise with success.
-        mask_actions: True: ``action_masks()`` allows only the characters that the task can need.
+        mask_actions: True: ``action_masks()`` allows only the characters that the task can need, at any level
+            of the curriculum.
 
     Raises:
         InvalidValueError: an option has a value that is not allowed.

@@ -90,12 +90,17 @@ def token_spaces(setup: Setup) -> tuple[Any, Any]:
 
 
 def allowed_tokens(setup: Setup) -> NDArray[np.bool_]:
-    """Returns bool[V]: with ``mask_actions`` end tokens and those spelt in the task's alphabet, else all."""
-    tokenizer, alphabet = setup.tokenizer, setup.task.alphabet
+    """Returns bool[V]: with ``mask_actions`` end tokens and those spelt in the task's alphabet, else all.
+
+    With a curriculum the alphabet is that of all its levels together.
+    """
+    tokenizer, task = setup.tokenizer, setup.task
+    levels = setup.curriculum.levels(task) if setup.mask_actions and setup.curriculum else ()
+    alphabets = [task.alphabet, *(task.at_level(level).alphabet for level in levels)]
     allowed = np.ones(tokenizer.vocab_size, np.bool_)
-    if not setup.mask_actions or alphabet is None:
+    if not setup.mask_actions or None in alphabets:
         return allowed
-    chars = set(alphabet)
+    chars = {char for alphabet in alphabets for char in alphabet or ""}
     for token in range(tokenizer.vocab_size):
         text = tokenizer.decode([token])
         allowed[token] = bool(text) and chars.issuperset(text)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lmgym.envs.curriculum import Curriculum
 from lmgym.envs.text import TextEnv
 from lmgym.envs.token import TokenEnv
 from lmgym.envs.vector import TokenVectorEnv
@@ -24,6 +25,7 @@ from lmgym.records import Scores, Transcript
 from lmgym.rewards import per_transcript
 from lmgym.tasks.arithmetic.task import Math
 from lmgym.tasks.probes import Echo
+from lmgym.tasks.rewrite.task import Rewrite
 from tests.lmgym.envs.tiny_tasks import Levelled, Silent, play_text
 
 
@@ -355,6 +357,13 @@ def test_action_masks_are_full_unless_asked_for() -> None:
     assert [decode([i]) for i in np.flatnonzero(env.action_masks()[1])] == ["", "a", "b"]
     env.action_masks()[:] = False
     assert env.action_masks().sum() == 6
+
+
+def test_a_mask_allows_what_the_levels_of_a_curriculum_need() -> None:
+    task = Rewrite(level=1)  # numbers alone; x comes at a higher level
+    x = TokenEnv(task).tokenizer.encode("x")[0]
+    for curriculum, is_allowed in ((None, False), (Curriculum(max_level=4), False), (True, True)):
+        assert TokenEnv(task, mask_actions=True, curriculum=curriculum).action_masks()[x] == is_allowed
 
 
 def test_what_is_returned_is_the_callers() -> None:
