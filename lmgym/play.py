@@ -202,7 +202,12 @@ class Game:
         task = self.env.get_wrapper_attr("task")
         problem = task.problem(start["split"], int(start["problem_index"]))
         rng = make_generator(self.seed, "demonstration", self.num_episodes)
-        for turn in task.demonstrations(problem, rng):
+        try:
+            turns = task.demonstrations(problem, rng)
+        except InvalidValueError as error:  # a task that can check an answer need not know one
+            self.console.print(Text(f"no demonstration: {error}", style="dim"))
+            return
+        for turn in turns:
             self.console.print(Text.assemble(("demonstration: ", "dim"), visible(turn)))
 
     def _print_result(self, info: dict[str, Any], reward: float) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from lmgym.cli import main
+from lmgym.errors import InvalidValueError
 from lmgym.play import read_value, visible
 from lmgym.registration import TABLE
 
@@ -133,6 +134,16 @@ def test_the_rules_are_said_first_and_the_solution_after_a_loss(say, capsys):
     assert rules.startswith("Guess a secret word") and "7 tokens in each of 6 turns" in rules
     assert game.count("(cut: longer than a turn may be)") == 1
     assert "demonstration: " in game.split("wrong (illegal)")[1]
+
+
+def test_a_task_without_demonstrations_can_be_played(say, capsys, monkeypatch):
+    def unknown(self, problem, rng):
+        raise InvalidValueError("there is nothing to demonstrate")
+
+    monkeypatch.setattr("lmgym.tasks.probes.Echo.demonstrations", unknown)
+    say(b"?\nzz\n")
+    assert main(["play", "lmgym/Echo-v0", "--episodes", "1"]) == 0
+    assert capsys.readouterr().out.count("no demonstration: there is nothing") == 2
 
 
 def test_the_reward_is_the_environment_s_own(say, capsys):
