@@ -114,7 +114,7 @@ def make_reward(
 
     Args:
         spec: one of
-            a name: "correct", "format", "length", "lmrl_maze", "lmrl_wordle", "partial";
+            a name: "correct", "format", "length", "lmrl_maze", "lmrl_wordle", "partial", "steps";
             a ``Reward``, returned as it is;
             a function whose parameters are called ``prompts``, ``completions`` or ``completion_ids``: TRL's
             style, see ``lmgym.rewards.trl.from_trl``;

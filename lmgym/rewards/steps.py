@@ -74,8 +74,8 @@ class StepCorrect(Term):
         problem = task.problem(task.splits[0], 0)
         if task.verify_steps(Transcript(problem, ())) is None:
             raise InvalidValueError(
-                f"{type(task).__name__} with these options can't check steps, so they can't be paid; use a "
-                "task that can, such as lmgym/Math-v0 with style='worked', or another reward."
+                f"{type(task).__name__} with these options can't check steps, so they can't be paid; use "
+                "style='worked' where the task has it, a task that can, or another reward."
             )
         return replace(self, task=task)
 
