@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from lmgym.errors import InvalidValueError
@@ -45,7 +46,7 @@ def read_words(path: str | Path) -> tuple[str, ...]:
             of several lengths, of fewer than 2 or more than 12 letters, or other signs than a to z.
     """
     try:
-        words = Path(path).read_text("utf-8").split()
+        words = Path(path).read_text("utf-8-sig").split()
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidValueError(f"vocabulary must be a text file, a word a line: {error}.") from error
     return check_words(words)
@@ -55,11 +56,14 @@ def check_words(words: list[str]) -> tuple[str, ...]:
     """Returns ``words`` in alphabetical order; see ``read_words``."""
     for word in words:
         if not (word.isascii() and word.isalpha() and word.islower()) or not 2 <= len(word) <= 12:
-            raise InvalidValueError(f"vocabulary must hold words of 2 to 12 letters a to z, got {word!r}.")
+            raise InvalidValueError(
+                f"vocabulary must hold words of 2 to 12 small letters a to z, got {word!r}."
+            )
         if len(word) != len(words[0]):
             raise InvalidValueError(f"words of a vocabulary have one length, got {words[0]!r} and {word!r}.")
-    if len(set(words)) != len(words) or len(words) < 2:
-        raise InvalidValueError(
-            f"vocabulary must hold at least two different words, each once, got {words!r}."
-        )
-    return tuple(sorted(words))
+    ordered = sorted(words)
+    twice = [word for word, following in pairwise(ordered) if word == following]
+    if twice or len(words) < 2:
+        got = f"{twice[0]!r} twice" if twice else repr(words)
+        raise InvalidValueError(f"vocabulary must hold at least two different words, each once, got {got}.")
+    return tuple(ordered)

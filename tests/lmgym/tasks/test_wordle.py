@@ -287,6 +287,10 @@ def test_a_vocabulary_of_ones_own(tmp_path: Path) -> None:
     ):
         with pytest.raises(InvalidValueError, match=r"vocabulary"):
             Wordle(vocabulary=words)
+    with pytest.raises(InvalidValueError, match="got 'bat' twice"):
+        Wordle(vocabulary=("bat", "cat", "bat"))
+    path.write_text("\n".join(TINY), "utf-8-sig")
+    assert Wordle(vocabulary=path).fingerprint == Wordle(vocabulary=TINY).fingerprint
     with pytest.raises(InvalidValueError, match="a word a line"):
         Wordle(vocabulary=tmp_path / "none.txt")
     with pytest.raises(InvalidValueError, match="level"):
