@@ -25,7 +25,7 @@ from lmgym_agents.progress import TrainingDisplay
 from lmgym_agents.report.curves import draw_curves
 from lmgym_agents.rollout_labels import LabelKind, sample_labelled
 from lmgym_agents.run_options import EnvOptions, FolderOptions, ModelOptions
-from lmgym_agents.step_labels import FixedSteps, StepSource, TaskSteps
+from lmgym_agents.step_labels import FixedSteps, StepRows, StepSource, TaskSteps
 from lmgym_agents.train import Stage, TrainingResult, run_stages
 from lmgym_agents.train_commands import open_run
 
@@ -72,17 +72,11 @@ def train_prm(config: TrainPRM) -> int:
     tokenizer = config.model.make_tokenizer()
     env = config.env.make_env(1, tokenizer)
     policy = config.model.make_policy(tokenizer, context=env.context_length, seed=seed)
+    # What is refused at once leaves no folder behind; roll-outs take long and come once the folder is ours.
+    checked = make_sources(config, env.task, tokenizer) if config.rollouts_of is None else None
     with open_run(config, "prm", env, policy, seed) as run, TrainingDisplay() as display:
         display.say(f"Run folder: {run.path}")
-        train, held_out = (
-            make_source(config, env.task, tokenizer, split) for split in ("train", "validation")
-        )
-        probe = held_out.rows(0, config.prm.validation_rows)
-        if not ((probe.labels <= 0.5) & probe.is_step_end).any():
-            raise InvalidValueError(
-                "no step of the held-out responses is wrong, so there is nothing to learn; set "
-                "--option demonstration_quality=0.5, or label the steps of a policy (--rollouts-of)."
-            )
+        train, held_out, probe = checked or make_sources(config, env.task, tokenizer)
 
         def make() -> ProcessRewardModel:
             return ProcessRewardModel(
@@ -106,6 +100,25 @@ def train_prm(config: TrainPRM) -> int:
             run.write_bytes("curves.png", draw_curves(records, title=title, subtitle=f"seed {seed}"))
     _report(result, str(run.path))
     return result.exit_code
+
+
+def make_sources(
+    config: TrainPRM, task: Task, tokenizer: TextTokenizer
+) -> tuple[StepSource, StepSource, StepRows]:
+    """Returns the labelled steps of train and of validation, and the held-out rows that are measured.
+
+    Raises:
+        InvalidValueError: no step can be labelled, or none is wrong.
+        ModelError: the folder of the policy can't be loaded.
+    """
+    train, held_out = (make_source(config, task, tokenizer, split) for split in ("train", "validation"))
+    probe = held_out.rows(0, config.prm.validation_rows)
+    if not ((probe.labels <= 0.5) & probe.is_step_end).any():
+        raise InvalidValueError(
+            "no step of the held-out responses is wrong, so there is nothing to learn; set "
+            "--option demonstration_quality=0.5, or label the steps of a policy (--rollouts-of)."
+        )
+    return train, held_out, probe
 
 
 def make_source(config: TrainPRM, task: Task, tokenizer: TextTokenizer, split: str) -> StepSource:

@@ -62,6 +62,7 @@ def test_without_a_wrong_step_there_is_nothing_to_learn(tmp_path):
     config = dataclasses.replace(make_config(tmp_path), env=EnvOptions(option=("style=worked",)))
     with pytest.raises(InvalidValueError, match=r"no step .* is wrong.*demonstration_quality"):
         train_prm(config)
+    assert not (tmp_path / "run").exists()  # the same --out can be used for the next try
 
 
 def test_the_steps_of_a_policy_are_labelled_by_its_roll_outs():
