@@ -62,14 +62,23 @@ def _read_product(node: Node) -> _Term | None:
 
 
 def is_worked_out(node: Node) -> bool:
-    """Returns whether no arithmetic on numbers is left in ``node``: not ``3*2x``, ``x+1+2``, ``6x/2``."""
+    """Returns whether no arithmetic on numbers is left: not ``3*2x``, ``x+1+2``, ``6x/2``, ``x+0``."""
     if not _has_variable(node):
         return is_solved(node)
-    if node.head in ("sum", "product") and sum(not _has_variable(arg) for arg in node.args) > 1:
-        return False
+    if node.head in ("sum", "product"):
+        numbers = [part for part in _parts(node, node.head) if not _has_variable(part)]
+        if len(numbers) > 1 or any(part.head == "number" and not part.value for part in numbers):
+            return False
     if node.head == "divide" and gcd(*map(_whole_factor, node.args)) != 1:
         return False
     return all(map(is_worked_out, node.args))
+
+
+def _parts(node: Node, head: str) -> list[Node]:
+    """Returns the terms of a sum or the factors of a product, without signs, those of inner ones included."""
+    while node.head == "negate":
+        node = node.args[0]
+    return [part for arg in node.args for part in _parts(arg, head)] if node.head == head else [node]
 
 
 def _has_variable(node: Node) -> bool:

@@ -125,7 +125,8 @@ def test_reasons_say_what_is_missing() -> None:
     assert judge_answer(LINEAR, "-14/4")[0] == "unsolved"
     assert judge_answer(EXPAND, "(x+2)(x-3)") == ("form", 0.0)
     assert judge_answer(FACTOR, "2x^2-2x-12") == ("form", 0.0)
-    assert judge_answer(DERIVATIVE, "3*2x+2")[0] == "unsolved"
+    for text in ("3*2x+2", "3(2x)+2", "6x+2+0", "6x-0+2", "0x+6x+2"):
+        assert judge_answer(DERIVATIVE, text)[0] == "unsolved", text
     assert judge_answer(LINEAR, "9" * 500)[0] == "limit"
     assert judge_answer(LINEAR, "")[0] == judge_answer(LINEAR, "(5")[0] == "unparsed"
 
