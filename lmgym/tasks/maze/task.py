@@ -60,7 +60,7 @@ class MazeState(NamedTuple):
 
 @final
 class Maze(Task):
-    """Walk from a start to a goal; every turn is one move, and success is being there in time.
+    """Walk from a start to a goal; every turn is one move, r, l, u or d; success is being there in time.
 
     A turn that is no move, or was cut by its token budget, is a lost turn, like a move into a wall.
     Random mazes have three hashed splits and "ood_size" with more rooms. A ``layout`` has a fixed maze and
