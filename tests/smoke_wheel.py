@@ -39,6 +39,18 @@ assert {"success", "reason", "reward_terms"} <= set(info), info
 envs = gymnasium.make_vec("lmgym/Math-v0", num_envs=3)
 envs.reset(seed=0)
 envs.step(envs.action_space.sample())
+
+from lmgym.errors import MissingDependencyError
+from lmgym.grading import grade
+from lmgym.registration import TABLE
+
+for entry in TABLE:  # what a task reads from files is in the wheel
+    try:
+        gymnasium.make(entry.id).reset(seed=0)
+    except MissingDependencyError as error:
+        assert entry.id == "lmgym/ReasoningGym-v0" and "lmgym[reasoning-gym]" in str(error), error
+verdict = grade("cos(2x)", "1-2sin^2(x)", timeout_s=60)  # takes a worker process
+assert verdict.status == "correct", verdict
 assert "torch" not in sys.modules
 """
 
@@ -53,6 +65,8 @@ def main() -> None:
         run(PYTHON, "-c", USE, cwd=elsewhere)
         listing = run(HOME / "bin" / "lmgym", "list", cwd=elsewhere)
         assert "lmgym/Math-v0" in listing, listing
+        graded = run(HOME / "bin" / "lmgym", "grade", "1/2", "0.5", cwd=elsewhere)
+        assert "correct" in graded, graded
         missing = run(HOME / "bin" / "lmgym", "train", "ppo", cwd=elsewhere, status=2)
         assert "lmgym[agents]" in missing and "Traceback" not in missing, missing
 
