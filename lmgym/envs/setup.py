@@ -22,6 +22,9 @@ from lmgym.rewards import Pay, Reward, bind, make_reward
 from lmgym.tasks.base import Task, check_split
 from lmgym.tokenization import TextTokenizer, make_tokenizer
 
+MAX_CONTEXT = 1 << 22
+"""Tokens of a row at most; more is a slip of the keyboard that would take all memory."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
@@ -88,6 +91,12 @@ def make_setup(
         new_tokens = max(each.default_max_new_tokens for each in tasks)
     context = prompt_tokens + max(_tokens_of_turns(each, new_tokens) for each in tasks)
     budget = _positive("max_episode_tokens", max_episode_tokens)
+    length = context if budget is None else min(context, budget)
+    if length > MAX_CONTEXT:
+        raise InvalidValueError(
+            f"max_prompt_tokens={prompt_tokens} and max_new_tokens={new_tokens} make rows of {length:,} "
+            f"tokens; allowed are {MAX_CONTEXT:,}. Lower one of them, or give max_episode_tokens."
+        )
     return Setup(
         task=task,
         split=split,
@@ -96,7 +105,7 @@ def make_setup(
         curriculum=rule,
         max_new_tokens=new_tokens,
         max_prompt_tokens=prompt_tokens,
-        context_length=context if budget is None else min(context, budget),
+        context_length=length,
         mask_actions=bool(mask_actions),
     )
 

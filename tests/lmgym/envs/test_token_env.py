@@ -29,6 +29,12 @@ from lmgym.tasks.rewrite.task import Rewrite
 from tests.lmgym.envs.tiny_tasks import Levelled, Silent, play_text
 
 
+def test_rows_that_no_memory_holds_are_refused():
+    with pytest.raises(InvalidValueError, match=r"make rows of 1,000,000,00\d tokens; allowed are 4,194,304"):
+        TokenEnv(Echo(length=2), max_new_tokens=10**9)
+    assert TokenEnv(Echo(length=2), max_new_tokens=10**9, max_episode_tokens=30).unwrapped is not None
+
+
 def test_an_episode_worked_by_hand() -> None:
     env = TokenEnv(Echo(length=2), max_new_tokens=4)
     observation, info = env.reset(seed=3)
