@@ -66,7 +66,7 @@ class CharTokenizer:
     """One token a character: printable ASCII, newline and the signs of mathematics and logic.
 
     Whatever else is read as one unknown token, which is the character U+FFFD. ``encode`` and ``decode`` are
-    table look-ups over whole batches; ``library`` is the same tokenizer built with ``tokenizers``.
+    table look-ups over whole batches; ``backend`` is the same tokenizer built with ``tokenizers``.
     """
 
     name = "char"
@@ -120,20 +120,20 @@ class CharTokenizer:
 
     def save(self, folder: str | Path) -> None:
         pad, end = self.specials
-        _write_folder(Path(folder), self.library(), {"pad_token": pad, "eos_token": end})
+        _write_folder(Path(folder), self.backend(), {"pad_token": pad, "eos_token": end})
 
-    def library(self) -> tokenizers.Tokenizer:
+    def backend(self) -> tokenizers.Tokenizer:
         """Returns this tokenizer as an object of the ``tokenizers`` library."""
         vocabulary = {token: i for i, token in enumerate(self.vocabulary)}
-        library = tokenizers.Tokenizer(
+        backend = tokenizers.Tokenizer(
             tokenizers.models.BPE(vocab=vocabulary, merges=[], unk_token=UNKNOWN, fuse_unk=False)
         )
-        library.decoder = tokenizers.decoders.Fuse()
-        library.add_special_tokens(
+        backend.decoder = tokenizers.decoders.Fuse()
+        backend.add_special_tokens(
             [tokenizers.AddedToken(token, special=True, normalized=False) for token in self.specials]
         )
-        library.encode_special_tokens = True
-        return library
+        backend.encode_special_tokens = True
+        return backend
 
     def _encode(self, text: str) -> NDArray[np.int32]:
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
@@ -165,11 +165,11 @@ class HFTokenizer:
         self.name = source.name
         self._config = source.config
         # A copy, because the caller's own object must keep reading special tokens in text.
-        self._library = tokenizers.Tokenizer.from_str(source.library.to_str())
-        self._library.no_padding()
-        self._library.no_truncation()
-        self._library.encode_special_tokens = True
-        vocabulary = self._library.get_vocab(with_added_tokens=True)
+        self._backend = tokenizers.Tokenizer.from_str(source.backend.to_str())
+        self._backend.no_padding()
+        self._backend.no_truncation()
+        self._backend.encode_special_tokens = True
+        vocabulary = self._backend.get_vocab(with_added_tokens=True)
         self.vocab_size = max(vocabulary.values()) + 1
         end_token = end_token or _token_text(source.config.get("eos_token"))
         if end_token is None or end_token not in vocabulary:
@@ -187,17 +187,17 @@ class HFTokenizer:
         self.fingerprint = _fingerprint(vocabulary, self.end_ids, self.pad_id)
 
     def encode(self, text: str) -> list[int]:
-        ids: list[int] = self._library.encode(_without_surrogates(text), add_special_tokens=False).ids
+        ids: list[int] = self._backend.encode(_without_surrogates(text), add_special_tokens=False).ids
         return ids
 
     def decode(self, ids: Sequence[int] | NDArray[Any]) -> str:
         row = np.asarray(ids, np.int64).reshape(-1).tolist()
-        text: str = self._library.decode(row, skip_special_tokens=True)
+        text: str = self._backend.decode(row, skip_special_tokens=True)
         return text
 
     def encode_batch(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         plain = [_without_surrogates(text) for text in texts]
-        encodings = self._library.encode_batch_fast(plain, add_special_tokens=False)
+        encodings = self._backend.encode_batch_fast(plain, add_special_tokens=False)
         return [np.array(encoding.ids, np.int32) for encoding in encodings]
 
     def encode_joined(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
@@ -207,15 +207,15 @@ class HFTokenizer:
 
     def decode_batch(self, ids: NDArray[Any], lengths: NDArray[Any]) -> list[str]:
         rows = [row[:length].tolist() for row, length in zip(ids, lengths, strict=True)]
-        texts: list[str] = self._library.decode_batch(rows, skip_special_tokens=True)
+        texts: list[str] = self._backend.decode_batch(rows, skip_special_tokens=True)
         return texts
 
     def save(self, folder: str | Path) -> None:
-        _write_folder(Path(folder), self._library, self._config)
+        _write_folder(Path(folder), self._backend, self._config)
 
     def _find_prefix(self) -> tuple[int, ...]:
-        bare = self._library.encode("a", add_special_tokens=False).ids
-        full = self._library.encode("a", add_special_tokens=True).ids
+        bare = self._backend.encode("a", add_special_tokens=False).ids
+        full = self._backend.encode("a", add_special_tokens=True).ids
         for start in range(len(full) - len(bare) + 1):
             if full[start : start + len(bare)] == bare:
                 return tuple(full[:start])
@@ -249,7 +249,7 @@ class _Source(NamedTuple):
     """A tokenizer as found."""
 
     name: str
-    library: tokenizers.Tokenizer
+    backend: tokenizers.Tokenizer
     config: dict[str, Any]
     more_end_ids: tuple[int, ...] = ()
 
@@ -259,8 +259,8 @@ def _read_source(tokenizer: Any) -> _Source:
         return _Source("tokenizers", tokenizer, {})
     if isinstance(tokenizer, str | Path):
         return _read_folder(Path(tokenizer))
-    library = getattr(tokenizer, "backend_tokenizer", None)
-    if not isinstance(library, tokenizers.Tokenizer):
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if not isinstance(backend, tokenizers.Tokenizer):
         raise TokenizerError(
             f"{type(tokenizer).__name__} is not a fast tokenizer; give 'char', a folder with tokenizer.json, "
             "or a fast tokenizer of transformers (one that has .backend_tokenizer)."
@@ -268,7 +268,7 @@ def _read_source(tokenizer: Any) -> _Source:
     names = ("eos_token", "pad_token", "bos_token", "unk_token", "chat_template")
     config = {name: getattr(tokenizer, name, None) for name in names}
     kept = {name: value for name, value in config.items() if isinstance(value, str)}
-    return _Source(str(getattr(tokenizer, "name_or_path", "") or type(tokenizer).__name__), library, kept)
+    return _Source(str(getattr(tokenizer, "name_or_path", "") or type(tokenizer).__name__), backend, kept)
 
 
 def _read_folder(path: Path) -> _Source:
@@ -280,13 +280,13 @@ def _read_folder(path: Path) -> _Source:
             "tokenizer='char'."
         )
     try:
-        library = tokenizers.Tokenizer.from_file(str(file))
-    except Exception as error:  # the library raises bare Exception for whatever it can't read
+        backend = tokenizers.Tokenizer.from_file(str(file))
+    except Exception as error:  # the backend raises bare Exception for whatever it can't read
         raise TokenizerError(f"{file} can't be read by the tokenizers library: {error}") from error
     config = _read_json(folder / "special_tokens_map.json") | _read_json(folder / "tokenizer_config.json")
     more = _read_json(folder / "generation_config.json").get("eos_token_id")
     more_end_ids = tuple(more) if isinstance(more, list) else (more,) if isinstance(more, int) else ()
-    return _Source(str(path), library, config, tuple(i for i in more_end_ids if library.id_to_token(i)))
+    return _Source(str(path), backend, config, tuple(i for i in more_end_ids if backend.id_to_token(i)))
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -301,11 +301,11 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _write_folder(folder: Path, library: tokenizers.Tokenizer, config: dict[str, Any]) -> None:
+def _write_folder(folder: Path, backend: tokenizers.Tokenizer, config: dict[str, Any]) -> None:
     if folder.exists() and not folder.is_dir():
         raise InvalidValueError(f"{folder} is a file; give a folder to save the tokenizer in.")
     folder.mkdir(parents=True, exist_ok=True)
-    library.save(str(folder / "tokenizer.json"))
+    backend.save(str(folder / "tokenizer.json"))
     fixed = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
     # Without this, transformers would read "<|end|>" in a text as the end token.
     settings = {**config, **fixed, "split_special_tokens": True}

@@ -14,7 +14,7 @@ from lmgym.errors import TokenizerError, UnknownNameError
 from lmgym.tokenization import UNKNOWN, CharTokenizer, HFTokenizer, TextTokenizer, make_tokenizer
 
 CHAR = CharTokenizer()
-LIBRARY = CHAR.library()
+BACKEND = CHAR.backend()
 # Text with lone surrogates, which hypothesis leaves out by default, and with what looks like special tokens.
 ANY_TEXT = st.text(alphabet=st.characters(codec=None, exclude_categories=())) | st.lists(
     st.sampled_from(["<|end|>", "<|pad|>", "12", "×", "\n", "é", "😀", UNKNOWN, "\x00", "\ud83d", "\ude00"])
@@ -37,14 +37,14 @@ def test_char_encoding_is_a_character_a_token_whatever_the_text(text: str) -> No
 @given(ANY_TEXT)
 def test_char_tokenizer_equals_its_library_build(text: str) -> None:
     plain = "".join(UNKNOWN if 0xD800 <= ord(c) < 0xE000 else c for c in text)
-    ids = LIBRARY.encode(plain, add_special_tokens=False).ids
+    ids = BACKEND.encode(plain, add_special_tokens=False).ids
     assert ids == CHAR.encode(text)
-    assert LIBRARY.decode(ids, skip_special_tokens=True) == CHAR.decode(ids)
+    assert BACKEND.decode(ids, skip_special_tokens=True) == CHAR.decode(ids)
 
 
 @given(st.lists(ANY_TEXT, max_size=6))
 def test_batches_equal_rows(texts: list[str]) -> None:
-    for tokenizer in (CHAR, HFTokenizer(LIBRARY, end_token="<|end|>", pad_token="<|pad|>")):
+    for tokenizer in (CHAR, HFTokenizer(BACKEND, end_token="<|end|>", pad_token="<|pad|>")):
         rows = tokenizer.encode_batch(texts)
         assert [row.tolist() for row in rows] == [tokenizer.encode(text) for text in texts]
         assert all(row.dtype == np.int32 for row in rows)
@@ -70,7 +70,7 @@ def test_char_vocabulary_has_what_tasks_need_once_each() -> None:
     assert {*needed} <= {*CHAR.vocabulary} and len({*CHAR.vocabulary}) == CHAR.vocab_size
     assert CHAR.pad_id != CHAR.end_id and CHAR.end_ids == (CHAR.end_id,)
     assert isinstance(CHAR, TextTokenizer) and isinstance(
-        HFTokenizer(LIBRARY, end_token="<|end|>"), TextTokenizer
+        HFTokenizer(BACKEND, end_token="<|end|>"), TextTokenizer
     )
 
 
