@@ -164,6 +164,21 @@ class SingleTurnTask(Task):
         return Response(state, None, True)
 
 
+_TRUNCATED = Verdict("wrong", "truncated")
+_UNPARSED = Verdict("wrong", "unparsed")
+_OVERLONG = Verdict("wrong", "overlong")
+
+
+def unfinished(transcript: Transcript) -> Verdict | None:
+    """Returns the verdict on a transcript that does not end in a whole response, None on one that does."""
+    if transcript.truncated:
+        return _TRUNCATED
+    turns = transcript.turns
+    if not turns or turns[-1].role != "agent":
+        return _UNPARSED
+    return None if turns[-1].is_complete else _OVERLONG
+
+
 def check_split(task: Task, split: str) -> None:
     """Raises UnknownNameError unless ``split`` is one of the task's."""
     if split not in task.splits:

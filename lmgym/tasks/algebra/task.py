@@ -25,7 +25,7 @@ from lmgym.tasks.algebra.judging import AlgebraReference, judge_answer
 from lmgym.tasks.algebra.limits import SIZES
 from lmgym.tasks.algebra.solutions import BUDGETS
 from lmgym.tasks.algebra.steps import check_algebra
-from lmgym.tasks.base import HASHED_SPLITS, SingleTurnTask, check_split
+from lmgym.tasks.base import HASHED_SPLITS, SingleTurnTask, check_split, unfinished
 from lmgym.tasks.options import check_choice, check_fraction, check_int
 from lmgym.tasks.stream import Draft, ProblemStream, Words, draw_until_split
 
@@ -136,14 +136,10 @@ class Algebra(SingleTurnTask):
         return drafts
 
     def verify(self, transcript: Transcript) -> Verdict:
-        if transcript.truncated:
-            return Verdict("wrong", "truncated")
-        turns = transcript.turns
-        if not turns or turns[-1].role != "agent":
-            return Verdict("wrong", "unparsed")
-        if not turns[-1].is_complete:
-            return Verdict("wrong", "overlong")
-        text = self._read_answer(turns[-1].text)
+        refused = unfinished(transcript)
+        if refused is not None:
+            return refused
+        text = self._read_answer(transcript.response)
         reason, score = judge_answer(transcript.problem.reference, text)
         answer = text if len(text) <= BUDGETS.max_answer_chars else None
         return Verdict("wrong", reason, answer, score) if reason else Verdict("correct", "", answer, 1.0)

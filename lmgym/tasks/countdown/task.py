@@ -13,7 +13,7 @@ import numpy as np
 from lmgym.errors import InvalidValueError
 from lmgym.grading.derivation import cut_lines
 from lmgym.records import Problem, StepVerdict, Transcript, Turn, Verdict
-from lmgym.tasks.base import HASHED_SPLITS, SingleTurnTask, check_split
+from lmgym.tasks.base import HASHED_SPLITS, SingleTurnTask, check_split, unfinished
 from lmgym.tasks.countdown.completion import can_complete
 from lmgym.tasks.countdown.draw import Puzzle, draw_puzzle, reference_of
 from lmgym.tasks.countdown.file import load_puzzles
@@ -36,10 +36,6 @@ RULES_SCORE = 0.3
 
 MAX_NUMBERS_COMPLETED = 6
 """Up to so many numbers, optimal values are computed (in a second or two at worst)."""
-
-_TRUNCATED = Verdict("wrong", "truncated")
-_OVERLONG = Verdict("wrong", "overlong")
-_UNPARSED = Verdict("wrong", "unparsed")
 
 
 @final
@@ -212,13 +208,8 @@ class Countdown(SingleTurnTask):
         return Draft(prompt, puzzle.reference, puzzle.key, float(self._level))
 
     def verify(self, transcript: Transcript) -> Verdict:
-        if transcript.truncated:
-            return _TRUNCATED
-        turns = transcript.turns
-        if not turns or turns[-1].role != "agent":
-            return _UNPARSED
-        _, text, is_complete = turns[-1]
-        return self._judge(transcript.problem, text) if is_complete else _OVERLONG
+        refused = unfinished(transcript)
+        return self._judge(transcript.problem, transcript.response) if refused is None else refused
 
     def _judge(self, problem: Problem, text: str) -> Verdict:
         if self._answer_on == "last_line":

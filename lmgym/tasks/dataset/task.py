@@ -17,7 +17,7 @@ from lmgym.errors import EmptyProblemSetError, InvalidValueError
 from lmgym.grading import Gold, grade, grade_batch, read_gold
 from lmgym.records import Problem, Transcript, Verdict
 from lmgym.seeding import make_generator
-from lmgym.tasks.base import HASHED_SPLITS, SingleTurnTask, check_split, split_of
+from lmgym.tasks.base import HASHED_SPLITS, SingleTurnTask, check_split, split_of, unfinished
 from lmgym.tasks.dataset.columns import PRESETS, Columns, Item
 from lmgym.tasks.dataset.rows import Row, read_rows
 from lmgym.tasks.options import check_choice, check_int
@@ -205,7 +205,7 @@ class Dataset(SingleTurnTask):
         return self.verify_batch((transcript,))[0]
 
     def verify_batch(self, transcripts: Sequence[Transcript]) -> list[Verdict]:
-        verdicts = [_unfinished(transcript) for transcript in transcripts]
+        verdicts = [unfinished(transcript) for transcript in transcripts]
         asked = [place for place, verdict in enumerate(verdicts) if verdict is None]
         graded = grade_batch(
             [transcripts[place].problem.reference.gold for place in asked],
@@ -298,12 +298,3 @@ def _read_gold(item: Item, policy: str) -> Gold:
         raise InvalidValueError(
             f"the data set's answer to {item.prompt[:80]!r} is of no use: {error}"
         ) from error
-
-
-def _unfinished(transcript: Transcript) -> Verdict | None:
-    if transcript.truncated:
-        return Verdict("wrong", "truncated")
-    turns = transcript.turns
-    if not turns or turns[-1].role != "agent":
-        return Verdict("wrong", "no_answer")
-    return None if turns[-1].is_complete else Verdict("wrong", "overlong")

@@ -10,7 +10,7 @@ import numpy as np
 from lmgym.errors import InvalidValueError
 from lmgym.grading.derivation import cut_lines
 from lmgym.records import Problem, StepVerdict, Transcript, Turn, Verdict
-from lmgym.tasks.base import HASHED_SPLITS, SingleTurnTask, check_split
+from lmgym.tasks.base import HASHED_SPLITS, SingleTurnTask, check_split, unfinished
 from lmgym.tasks.options import check_choice, check_fraction, check_int
 from lmgym.tasks.order.answers import MAX_ANSWER_CHARS, WHITESPACE, can_complete, order_credit, read_answer
 from lmgym.tasks.order.draw import OrderReference, draw_case, reference_of
@@ -22,7 +22,6 @@ from lmgym.tasks.stream import Draft, ProblemStream, Words, draw_until_split
 
 DEFAULT_LEVEL = 3
 
-_TRUNCATED = Verdict("wrong", "truncated")
 _OVERLONG = Verdict("wrong", "overlong")
 _UNPARSED = Verdict("wrong", "unparsed")
 
@@ -198,13 +197,10 @@ class Order(SingleTurnTask):
         return drafts
 
     def verify(self, transcript: Transcript) -> Verdict:
-        if transcript.truncated:
-            return _TRUNCATED
-        turns = transcript.turns
-        if not turns or turns[-1].role != "agent":
-            return _UNPARSED
-        _, text, is_complete = turns[-1]
-        return self._judge(reference_of(transcript.problem), text) if is_complete else _OVERLONG
+        refused = unfinished(transcript)
+        return (
+            self._judge(reference_of(transcript.problem), transcript.response) if refused is None else refused
+        )
 
     def _judge(self, reference: OrderReference, text: str) -> Verdict:
         if self._answer_on == "last_line":

@@ -24,7 +24,7 @@ import numpy as np
 from lmgym.errors import EmptyProblemSetError, InvalidValueError, MissingDependencyError, UnknownNameError
 from lmgym.records import Problem, Transcript, Verdict
 from lmgym.seeding import make_generator
-from lmgym.tasks.base import HASHED_SPLITS, SingleTurnTask, check_split, split_of
+from lmgym.tasks.base import HASHED_SPLITS, SingleTurnTask, check_split, split_of, unfinished
 from lmgym.tasks.options import check_choice, check_int
 from lmgym.tasks.reasoning_gym.checks import MAX_ANSWER_CHARS, NO_DEMONSTRATIONS, REFUSED, is_right, oracle
 
@@ -246,14 +246,10 @@ class ReasoningGym(SingleTurnTask):
             raise InvalidValueError(f"reasoning-gym refuses config={self._own!r}: {error}") from error
 
     def verify(self, transcript: Transcript) -> Verdict:
-        if transcript.truncated:
-            return Verdict("wrong", "truncated")
-        turns = transcript.turns
-        if not turns or turns[-1].role != "agent":
-            return Verdict("wrong", "no_answer")
-        if not turns[-1].is_complete:
-            return Verdict("wrong", "overlong")
-        answer, reason = self._extract(turns[-1].text)
+        refused = unfinished(transcript)
+        if refused is not None:
+            return refused
+        answer, reason = self._extract(transcript.response)
         if answer is None:
             return Verdict("wrong", reason)
         problem = transcript.problem

@@ -13,7 +13,7 @@ from lmgym.grading.derivation import cut_lines
 from lmgym.grading.exact import WHITESPACE, can_complete, digit_credit, parse_number
 from lmgym.records import Problem, StepVerdict, Transcript, Turn, Verdict
 from lmgym.tasks.arithmetic.worked import near_miss
-from lmgym.tasks.base import HASHED_SPLITS, SingleTurnTask, check_split, split_of
+from lmgym.tasks.base import HASHED_SPLITS, SingleTurnTask, check_split, split_of, unfinished
 from lmgym.tasks.options import check_choice, check_fraction, check_int
 from lmgym.tasks.stream import Draft, ProblemStream, Words, draw_until_split
 from lmgym.tasks.word_problem.graph import Drawn, draw_facts
@@ -37,9 +37,6 @@ AnswerOn = Literal["response", "last_line"]
 
 EXTRA_STEPS = 2
 """Steps that "ood_operations" adds."""
-_TRUNCATED = Verdict("wrong", "truncated")
-_OVERLONG = Verdict("wrong", "overlong")
-_UNPARSED = Verdict("wrong", "unparsed")
 
 
 class WordProblemReference(NamedTuple):
@@ -196,14 +193,10 @@ class WordProblem(SingleTurnTask):
         return Draft(write_prompt(story, self._wording), reference, key, float(self._level))
 
     def verify(self, transcript: Transcript) -> Verdict:
-        problem, turns, _, truncated, _ = transcript
-        if truncated:
-            return _TRUNCATED
-        if not turns or turns[-1].role != "agent":
-            return _UNPARSED
-        _, text, is_complete = turns[-1]
-        if not is_complete:
-            return _OVERLONG
+        refused = unfinished(transcript)
+        if refused is not None:
+            return refused
+        problem, text = transcript.problem, transcript.response
         if self._answer_on == "last_line":
             text = read_answer(text.rstrip(WHITESPACE).rpartition("\n")[2])
         value, reason = parse_number(text)
