@@ -54,7 +54,7 @@ class Reference:
         temperature: float = 1.0,
     ) -> Float[Tensor, "B L"]:
         """Returns the log-prob of each token under the reference, as ``Policy.evaluate`` does."""
-        with self._frozen() as policy:
+        with self.frozen() as policy:
             result = policy.evaluate(
                 input_ids, lengths, is_action=is_action, temperature=temperature, need_values=False
             )
@@ -70,11 +70,12 @@ class Reference:
         temperature: float = 1.0,
     ) -> Float[Tensor, "N V"]:
         """Returns the logits of each action under the reference, as ``Policy.action_logits`` does."""
-        with self._frozen() as policy:
+        with self.frozen() as policy:
             return policy.action_logits(input_ids, lengths, is_action, temperature=temperature)
 
     @contextmanager
-    def _frozen(self) -> Iterator[Policy]:
+    def frozen(self) -> Iterator[Policy]:
+        """Yields the frozen policy, for the time of the block."""
         if self._copy is not None:
             yield self._copy
         else:
