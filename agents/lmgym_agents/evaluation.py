@@ -26,6 +26,7 @@ from lmgym_agents.agent import Agent, AgentEngine, LMAgent, check_agent
 from lmgym_agents.batching import Progress
 from lmgym_agents.engine import Engine
 from lmgym_agents.intervals import Interval, bootstrap_interval, pass_at_k, success_interval
+from lmgym_agents.q_agent import QAgent
 from lmgym_agents.rollout import Rollout, collect
 from lmgym_agents.sampling import SamplingParams
 
@@ -96,7 +97,7 @@ def evaluate(
     """Returns how an agent does on different problems of a split, the same ones for every agent and seed.
 
     Args:
-        agent: see ``Agent``; an ``LMAgent`` answers with its own ``params``.
+        agent: see ``Agent``; an ``LMAgent`` or a ``QAgent`` answers with its own ``params``.
         env: id of an environment, or a task.
         split: of the task.
         num_problems: different problems to pose; fewer where the split has no more.
@@ -119,7 +120,7 @@ def evaluate(
             "num_problems, samples_per_problem and max_rows must be at least 1 and confidence in (0, 1), got "
             f"{num_problems}, {samples_per_problem}, {max_rows} and {confidence}."
         )
-    if samples_per_problem > 1 and isinstance(agent, LMAgent) and agent.params.is_greedy:
+    if samples_per_problem > 1 and isinstance(agent, LMAgent | QAgent) and agent.params.is_greedy:
         raise InvalidValueError(
             f"samples_per_problem={samples_per_problem} of a greedy agent would all be equal; give its "
             "params a temperature above 0."
@@ -216,7 +217,7 @@ def _play(
     filled = np.resize(index, env.num_envs)
     params = SamplingParams(max_new_tokens=1, temperature=0)
     engine = cast("Engine", AgentEngine(agent, env.tokenizer))
-    if isinstance(agent, LMAgent):
+    if isinstance(agent, LMAgent | QAgent):
         params, engine = agent.params, agent.engine
     rollout = collect(env, engine, params, seed=seed, problem_index=filled, on_progress=on_progress)
     return rollout.select(torch.arange(len(index)))

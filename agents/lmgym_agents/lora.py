@@ -84,15 +84,25 @@ def adapters_off(model: PreTrainedModel) -> Iterator[None]:
 
 def merged_model(model: PreTrainedModel) -> PreTrainedModel:
     """Returns a copy of the model with its adapters added into its weights, without adapters."""
+    return _copy_without_adapters(model, merge=True)
+
+
+def unadapted_model(model: PreTrainedModel) -> PreTrainedModel:
+    """Returns a copy of the model as it was before it got its adapters."""
+    return _copy_without_adapters(model, merge=False)
+
+
+def _copy_without_adapters(model: PreTrainedModel, *, merge: bool) -> PreTrainedModel:
     from peft.tuners.tuners_utils import BaseTunerLayer
 
-    merged = copy.deepcopy(model)
-    layers = [(name, part) for name, part in merged.named_modules() if isinstance(part, BaseTunerLayer)]
+    plain = copy.deepcopy(model)
+    layers = [(name, part) for name, part in plain.named_modules() if isinstance(part, BaseTunerLayer)]
     for name, layer in layers:
-        layer.merge()
+        if merge:
+            layer.merge()
         parent, _, child = name.rpartition(".")
         base: nn.Module = layer.get_base_layer()
-        setattr(merged.get_submodule(parent), child, base)
-    merged._hf_peft_config_loaded = False
-    del merged.peft_config
-    return merged
+        setattr(plain.get_submodule(parent), child, base)
+    plain._hf_peft_config_loaded = False
+    del plain.peft_config
+    return plain
