@@ -16,7 +16,7 @@ PACKAGES = {"lmgym": ROOT / "lmgym", "lmgym_agents": ROOT / "agents" / "lmgym_ag
 LAYERS = {
     "lmgym": (
         ("lmgym.errors", "lmgym.records", "lmgym.seeding", "lmgym.registration"),
-        ("lmgym.tokenization", "lmgym.spaces", "lmgym.grading", "lmgym.logic"),
+        ("lmgym.tokenization", "lmgym.spaces", "lmgym.grading", "lmgym.logic", "lmgym.games"),
         ("lmgym.tasks",),
         ("lmgym.rewards",),
         ("lmgym.envs",),

@@ -22,9 +22,11 @@ from lmgym.tasks.base import HASHED_SPLITS, Task, split_of
 from lmgym.tasks.countdown.task import Countdown
 from lmgym.tasks.dataset.task import Dataset
 from lmgym.tasks.maze.task import Maze
+from lmgym.tasks.nim.task import Nim
 from lmgym.tasks.order.task import Order
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
 from lmgym.tasks.rewrite.task import Rewrite
+from lmgym.tasks.tic_tac_toe.task import TicTacToe
 from lmgym.tasks.word_problem.task import WordProblem
 from lmgym.tasks.wordle.task import Wordle
 
@@ -69,6 +71,10 @@ CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     *((Rewrite, {"level": level}) for level in (1, 8)),
     (Rewrite, {"level": 6, "max_step": 2, "spare_turns": 0}),
     (Rewrite, {"level": 5, "max_step": None, "style": "answer"}),
+    *((Nim, {"level": level}) for level in (1, 6)),
+    (Nim, {"level": 4, "opponent": "random", "max_heap": 12}),
+    *((TicTacToe, {"level": level}) for level in (1, 2, 3)),
+    (TicTacToe, {"level": 1, "opponent": "mixed", "mistakes": 0.5}),
 ]
 NAMES = [f"{make.__name__}({','.join(f'{k}={v}' for k, v in options.items())})" for make, options in CONFIGS]
 TASKS = [make(**options) for make, options in CONFIGS]  # type: ignore[call-arg]

@@ -1,0 +1,1 @@
+"""Two-player games of perfect information: pure rules, exact values, and players of known strength."""
