@@ -12,7 +12,7 @@ from lmgym.records import Problem
 from lmgym_agents.search.states import SearchState
 from lmgym_agents.search.tree import Node
 
-Stop = Literal["solved", "exhausted", "tokens", "nodes", "seconds"]
+Stop = Literal["solved", "exhausted", "tokens", "nodes", "seconds", "simulations"]
 """Why a search ended: it found what it was looking for; nothing was left to expand; a budget was used up."""
 
 Progress = Callable[[int, int], None]
