@@ -43,6 +43,8 @@ TABLE: tuple[Entry, ...] = (
     Entry("lmgym/Guess-v0", _PROBES + "Guess", "Probe of several turns: find a number by asking."),
     Entry("lmgym/Shortcut-v0", _PROBES + "Shortcut", "Probe: a tempting answer is paid a little.",
           {"reward": "partial"}),
+    Entry("lmgym/SlidingPuzzle-v0", "lmgym.tasks.sliding_puzzle:SlidingPuzzle",
+          "Probe of several turns: slide tiles into order; exact distances."),
     Entry("lmgym/WordProblem-v0", "lmgym.tasks.word_problem:WordProblem", "Grade-school problems in words."),
     Entry("lmgym/Maze-v0", "lmgym.tasks.maze:Maze", "Several turns: find the way through a maze."),
     Entry("lmgym/Wordle-v0", "lmgym.tasks.wordle:Wordle", "Several turns: find a word by guessing."),

@@ -27,14 +27,19 @@ Choose = Callable[[ActionScores, Sequence[Problem], int], NDArray[np.int64]]
 
 def choose_greedily(scores: ActionScores, problems: Sequence[Problem], step: int) -> NDArray[np.int64]:
     """Chooses the action of the largest Q, the first of equal ones."""
-    q = np.where(np.isfinite(scores.q), scores.q, -np.inf)
-    return np.where(np.isfinite(q).any(axis=1), q.argmax(axis=1), -1)
+    return _argmax(scores.q)
 
 
 def choose_likeliest(scores: ActionScores, problems: Sequence[Problem], step: int) -> NDArray[np.int64]:
     """Chooses the action of the largest log-prob."""
-    logps = np.where(np.isnan(scores.logps), -np.inf, scores.logps)
-    return np.where(np.isfinite(logps).any(axis=1), logps.argmax(axis=1), -1)
+    return _argmax(scores.logps)
+
+
+def _argmax(scores: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Returns the place of each row's largest finite entry, the first of equal ones; -1: there is none."""
+    usable = np.where(np.isfinite(scores), scores, -np.inf)
+    found: NDArray[np.int64] = np.where(np.isfinite(usable).any(axis=1), usable.argmax(axis=1), -1)
+    return found
 
 
 def sample_policy(seed: int) -> Choose:

@@ -27,6 +27,7 @@ from lmgym.tasks.order.task import Order
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
 from lmgym.tasks.rewrite.task import Rewrite
 from lmgym.tasks.tic_tac_toe.task import TicTacToe
+from lmgym.tasks.sliding_puzzle.task import SlidingPuzzle
 from lmgym.tasks.word_problem.task import WordProblem
 from lmgym.tasks.wordle.task import Wordle
 
@@ -57,6 +58,8 @@ CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     (Delayed, {"num_turns": 1}),
     (Guess, {}),
     (Guess, {"high": 100}),
+    *((SlidingPuzzle, {"level": level}) for level in (1, 5)),
+    (SlidingPuzzle, {"level": 2, "height": 3, "width": 2, "max_distance": 12, "max_moves": 40}),
     *((Maze, {"level": level}) for level in (1, 2, 5)),
     (Maze, {"level": 2, "observation": "partial", "wording": "words"}),
     (Maze, {"level": 3, "wording": "words", "loops": 1.0, "max_steps": 30}),

@@ -23,6 +23,9 @@ from lmgym.tasks.order.text import seen_wordings
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
 from lmgym.tasks.rewrite.draw import LIMITS as REWRITE_LIMITS
 from lmgym.tasks.rewrite.task import Rewrite
+from lmgym.tasks.sliding_puzzle.boards import layers
+from lmgym.tasks.sliding_puzzle.task import EXTRA, SlidingPuzzle
+from lmgym.tasks.sliding_puzzle.task import LEVELS as PUZZLE_LEVELS
 from lmgym.tasks.word_problem.levels import LEVELS as WORD_PROBLEM_LEVELS
 from lmgym.tasks.word_problem.task import WordProblem
 from lmgym.tasks.wordle.task import LEVELS as WORDLE_LEVELS
@@ -222,6 +225,26 @@ def test_the_page_of_rewriting_is_true() -> None:
     for split in Rewrite.splits:
         assert f"| `{task.problem(split, 1).prompt}` |" in page
     problem = task.problem("train", 3)
+    state, lines = task.start(problem), [f"prompt  {problem.prompt}"]
+    for text in task.demonstrations(problem, rng):
+        state, reply, _ = task.respond(state, Turn("agent", text))
+        lines += [f"agent   {text}", *([] if reply is None else [f"reply   {reply[1:]}"])]
+    assert "\n".join(lines) in page
+
+
+def test_the_page_of_the_sliding_puzzle_is_true() -> None:
+    page, rng = (PAGES / "sliding_puzzle.md").read_text(), np.random.default_rng(0)
+    for level, (height, width, farthest) in PUZZLE_LEVELS.items():
+        task = SlidingPuzzle(level=level)
+        sizes = [len(layer) for layer in layers(task.size)]
+        near, far = sum(sizes[1 : farthest + 1]), sum(sizes[farthest + 1 : farthest + 1 + EXTRA])
+        problem = task.problem("train", 3)
+        assert (
+            f"| {level} | {height} × {width} | {farthest} | {task.max_turns} | {near:,} | {far:,} | "
+            f"`{problem.prompt}` | {problem.reference.value} |" in page
+        )
+    task = SlidingPuzzle(level=5)
+    problem = task.problem("train", 1)
     state, lines = task.start(problem), [f"prompt  {problem.prompt}"]
     for text in task.demonstrations(problem, rng):
         state, reply, _ = task.respond(state, Turn("agent", text))
