@@ -46,13 +46,14 @@ def sample_policy(seed: int) -> Choose:
     """Returns a rule that draws from the policy, renormalised over the support."""
 
     def choose(scores: ActionScores, problems: Sequence[Problem], step: int) -> NDArray[np.int64]:
-        chosen = np.full(len(problems), -1)
+        chosen = np.full(len(problems), -1, np.int64)
         for row, (problem, logps) in enumerate(zip(problems, scores.logps, strict=True)):
             weights = np.exp(np.where(np.isnan(logps), -np.inf, logps) - np.nanmax(logps, initial=-1e9))
             if weights.sum() > 0:
                 draw = make_generator(seed, "policy", problem.split, problem.index, step).random()
-                chosen[row] = np.searchsorted(weights.cumsum(), draw * weights.sum(), side="right")
-        return np.minimum(chosen, scores.logps.shape[1] - 1)
+                place = int(np.searchsorted(weights.cumsum(), draw * weights.sum(), side="right"))
+                chosen[row] = min(place, len(weights) - 1)
+        return chosen
 
     return choose
 

@@ -26,8 +26,8 @@ from lmgym.tasks.nim.task import Nim
 from lmgym.tasks.order.task import Order
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
 from lmgym.tasks.rewrite.task import Rewrite
-from lmgym.tasks.tic_tac_toe.task import TicTacToe
 from lmgym.tasks.sliding_puzzle.task import SlidingPuzzle
+from lmgym.tasks.tic_tac_toe.task import TicTacToe
 from lmgym.tasks.word_problem.task import WordProblem
 from lmgym.tasks.wordle.task import Wordle
 
