@@ -106,13 +106,11 @@ class ProblemSearch:
         assert self.stop is not None
         root, nodes = make_nodes(self.tree)
         goals = [branch for branch in self._finished if branch.status == "goal"]
-        wrong = [branch for branch in self._finished if branch.status != "goal"]
-        ranked = sorted(goals, key=self._rank) + sorted(wrong, key=self._rank)
         found = [
             Candidate(
                 state=branch.state, score=branch.raw_value, path_logp=branch.path_logp, node=nodes[id(branch)]
             )
-            for branch in ranked
+            for branch in sorted(goals, key=self._rank)
         ]
         return SearchResult(
             problem=self._problem, candidates=tuple(found), stop=self.stop, num_nodes=self.num_nodes,
@@ -121,7 +119,7 @@ class ProblemSearch:
         )  # fmt: skip
 
     def _rank(self, branch: Branch) -> tuple[bool, float, float]:
-        """Best first: what was committed to (in its class), then by value, then the likelier."""
+        """Best first: what was committed to, then by value, then the likelier."""
         return branch is not self.tree.top, -branch.raw_value, -branch.path_logp
 
     def _why_stop(self, elapsed_s: float) -> Stop | None:
