@@ -186,8 +186,8 @@ def _with_head(model: PreTrainedModel, head: nn.Module) -> PreTrainedModel:
     scaled = [name for name in _SCALES if getattr(config, name, None) is not None]
     if scaled:
         raise UnsupportedModelError(
-            f"{type(model).__name__} scales its logits ({', '.join(scaled)}), which would change Q: acting by "
-            "Q heads needs another architecture; logits as Q work without epsilon and with all actions."
+            f"{type(model).__name__} scales its logits ({', '.join(scaled)}), which would change Q: acting "
+            "by Q heads needs another architecture; logits as Q work without epsilon and with all actions."
         )
     view = copy.copy(model)
     view._modules = dict(model._modules)

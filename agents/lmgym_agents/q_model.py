@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from lmgym.errors import InvalidValueError
 from lmgym_agents.policy import Policy
@@ -94,6 +95,11 @@ class QModel(nn.Module):
             self.reference = reference or Reference(policy)
 
     @property
+    def model(self) -> PreTrainedModel:
+        """The language model."""
+        return self.policy.model
+
+    @property
     def vocab_size(self) -> int:
         """V."""
         return self.policy.vocab_size
@@ -114,14 +120,28 @@ class QModel(nn.Module):
             is_action: True at the N tokens whose states (all tokens before them) are asked about; never
                 position 0. A state after a row's last token has no token there: use ``evaluate_states``.
         """
+        before = torch.zeros_like(is_action)
+        before[:, :-1] = is_action[:, 1:]
+        return self.evaluate_states(input_ids, lengths, before)
+
+    def evaluate_states(
+        self, input_ids: Int[Tensor, "B L"], lengths: Int[Tensor, " B"], is_state: Bool[Tensor, "B L"]
+    ) -> QEvaluation:
+        """Returns what the model says of chosen prefixes, row by row, with gradients.
+
+        Args:
+            input_ids: right-padded.
+            lengths: tokens in each row.
+            is_state: True at the last tokens of the N prefixes that are asked about.
+        """
         ids = input_ids[:, : int(lengths.max())].to(self.device)
-        is_action = is_action[:, : ids.shape[1]].to(self.device)
-        rows, columns = is_action.nonzero(as_tuple=True)
-        hidden = self.policy.hidden_states(ids)[rows, columns - 1]
+        at = is_state[:, : ids.shape[1]].to(self.device).nonzero(as_tuple=True)
         reference = None
         if self.reference is not None:
-            reference = self.reference.action_logits(ids, lengths.to(self.device), is_action)
-        return self.read(hidden, reference)
+            with torch.no_grad(), self.reference.frozen() as frozen:
+                reference = frozen.output_logits(frozen.hidden_states(ids)[at])
+                reference = reference if reference.dtype == torch.float64 else reference.float()
+        return self.read(self.policy.hidden_states(ids)[at], reference)
 
     def read(self, hidden: Float[Tensor, "N D"], reference: Float[Tensor, "N V"] | None) -> QEvaluation:
         """Returns what hidden states (and the reference's logits, for "logits") say."""
