@@ -39,16 +39,17 @@ class Account:
 
     def room(self) -> int:
         """Returns how many states may still be expanded if each costs one token."""
-        left = 1 << 60
+        left: float = 1 << 60
         if self._budget.max_nodes is not None:
             left = min(left, self._budget.max_nodes - self.num_nodes)
         if self._budget.max_tokens is not None:
             left = min(left, self._budget.max_tokens - self.num_tokens)
-        return left
+        return int(left)
 
     def tokens_left(self) -> int | None:
         """Returns how many more tokens may go through the model; None: any number."""
-        return None if self._budget.max_tokens is None else max(0, self._budget.max_tokens - self.num_tokens)
+        most = self._budget.max_tokens
+        return None if most is None else max(0, int(most) - self.num_tokens)
 
     def used_up(self) -> Stop | None:
         """Returns the budget that is used up, if one is."""
