@@ -38,7 +38,7 @@ LAYERS = {
         ("lmgym_agents.algorithms", "lmgym_agents.search", "lmgym_agents.process_reward",
          "lmgym_agents.optimal_values", "lmgym_agents.action_scores", "lmgym_agents.diagnosis_states",
          "lmgym_agents.q_diagnosis"),
-        ("lmgym_agents.train",),
+        ("lmgym_agents.train", "lmgym_agents.baselines"),
         ("lmgym_agents.cli",),
     ),
 }  # fmt: skip
