@@ -15,7 +15,7 @@ from lmgym_agents.solution_pool import Balance
 
 Preset = Literal["rest_em", "star", "alphazero"]
 Remedy = Literal["none", "temperature", "fresh_levels", "reset", "mixing"]
-SearchName = Literal["best_of_n", "mcts", "best_first", "beam"]
+SearchName = Literal["best_of_n", "mcts"]
 Learning = Literal["sft", "dpo"]
 
 
@@ -191,8 +191,12 @@ class ExpertIterationConfig:
         _require(plan.temperature >= 0, "temperature", plan.temperature, "numbers from 0")
         _require(0 <= plan.tree_share <= 1, "tree_share", plan.tree_share, "numbers in [0, 1]")
         _require(
-            plan.tree_share == 0 or self.learn == "sft", "learn", self.learn,
-            "sft where trees are learned from (tree_share > 0)",
+            self.learn == "sft" or (plan.search == "best_of_n" and plan.tree_share == 0), "learn", self.learn,
+            "sft, as trees keep no wrong responses (dpo: with search=best_of_n and tree_share=0)",
+        )  # fmt: skip
+        _require(
+            plan.search == "best_of_n" or plan.temperature > 0, "temperature", plan.temperature,
+            "positive numbers, as priors are flattened by it (0, greedy: with search=best_of_n)",
         )  # fmt: skip
         _ = self.alarm_rule
 

@@ -96,7 +96,8 @@ class Lessons:
             value = found.values.gather(1, batch.value_position[picked].to(device)[:, None])[:, 0]
             error = torch.where(here, (value - target) ** 2, 0).sum()
             total = loss.loss + self.config.value_coefficient * error / num_values
-            return Loss(total, {**loss.stats, "value_error_squared": error.detach()})
+            # Statistics are divided by the number of targets; this one is a mean over values.
+            return Loss(total, {**loss.stats, "value_error": error.detach() * denominator / num_values})
 
         return loss_of_rows
 
