@@ -53,5 +53,9 @@ class MetricsError(LmgymError, ValueError):
     """A metrics record that can't be written, or that doesn't belong where it was put."""
 
 
+class TrajectoryError(LmgymError, ValueError):
+    """Recorded trajectories that can't be read, or don't belong to this environment or tokenizer."""
+
+
 class TooManyFailuresError(LmgymError, RuntimeError):
     """So many rewards could not be computed that going on would train on a biased sample."""

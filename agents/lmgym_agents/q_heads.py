@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
+from lmgym.seeding import make_key
+
 if TYPE_CHECKING:
     from jaxtyping import Float
 
@@ -38,6 +40,7 @@ class QHeads(nn.Module):
         num_heads: K.
         initial_value: bias of the last layers, best the expected return at the start; the weights of the last
             layers are zero, so that at first every action is worth as much.
+        seed: of the first layers' weights.
         device: where the weights are.
 
     Source: Snell et al. 2023 (ILQL), whose code has the trick of the bias.
@@ -50,13 +53,15 @@ class QHeads(nn.Module):
         *,
         num_heads: int = 2,
         initial_value: float = 0.0,
+        seed: int = 0,
         device: torch.device | str | None = None,
     ) -> None:
         super().__init__()
         self.q_heads = nn.ModuleList(
-            _make_head(hidden_size, vocab_size, initial_value, device) for _ in range(num_heads)
+            _make_head(hidden_size, vocab_size, initial_value, make_key(seed, "q_head", number), device)
+            for number in range(num_heads)
         )
-        self.value_head = _make_head(hidden_size, 1, initial_value, device)
+        self.value_head = _make_head(hidden_size, 1, initial_value, make_key(seed, "value_head"), device)
 
     def forward(self, hidden: Float[Tensor, "N D"]) -> HeadValues:
         """Returns Q and V of the states with these last hidden states."""
@@ -67,12 +72,19 @@ class QHeads(nn.Module):
 
 
 def _make_head(
-    hidden_size: int, outputs: int, initial_value: float, device: torch.device | str | None
+    hidden_size: int, outputs: int, initial_value: float, key: int, device: torch.device | str | None
 ) -> nn.Sequential:
+    first = nn.Linear(hidden_size, 2 * hidden_size, device=device)
+    if first.weight.device.type != "meta":
+        generator, bound = torch.Generator().manual_seed(key), hidden_size**-0.5
+        with torch.no_grad():
+            for parameter in first.parameters():
+                drawn = torch.rand(parameter.shape, generator=generator, dtype=torch.float32)
+                parameter.copy_(bound * (2 * drawn - 1))
     last = nn.Linear(2 * hidden_size, outputs, device=device)
     nn.init.zeros_(last.weight)
     nn.init.constant_(last.bias, initial_value)
-    return nn.Sequential(nn.Linear(hidden_size, 2 * hidden_size, device=device), nn.ReLU(), last)
+    return nn.Sequential(first, nn.ReLU(), last)
 
 
 def make_target(module: M) -> M:

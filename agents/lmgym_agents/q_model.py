@@ -63,6 +63,7 @@ class QModel(nn.Module):
         num_heads: Q heads of "heads".
         initial_value: at first every action is worth this much (heads).
         reference: what logits are compared with; by default the policy as it is now.
+        seed: of the heads' first weights.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class QModel(nn.Module):
         num_heads: int = 2,
         initial_value: float = 0.0,
         reference: Reference | None = None,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         if kind not in ("heads", "logits"):
@@ -89,7 +91,7 @@ class QModel(nn.Module):
             width = policy.model.config.get_text_config().hidden_size
             self.heads = QHeads(
                 width, policy.vocab_size, num_heads=num_heads, initial_value=initial_value,
-                device=policy.device,
+                seed=seed, device=policy.device,
             )  # fmt: skip
         else:
             self.reference = reference or Reference(policy)
