@@ -27,6 +27,7 @@ LAYERS = {
         ("lmgym_agents.errors",),
         ("lmgym_agents.models", "lmgym_agents.policy", "lmgym_agents.sampling", "lmgym_agents.losses",
          "lmgym_agents.advantages", "lmgym_agents.checkpoint", "lmgym_agents.state_model",
+         "lmgym_agents.prefix_cache", "lmgym_agents.candidate_scoring",
          "lmgym_agents.q_heads", "lmgym_agents.q_model", "lmgym_agents.q_files", "lmgym_agents.q_targets",
          "lmgym_agents.q_losses", "lmgym_agents.soft_q_losses", "lmgym_agents.action_rows",
          "lmgym_agents.q_sums", "lmgym_agents.heuristic_quality",

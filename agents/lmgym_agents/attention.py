@@ -89,7 +89,7 @@ class StepPlan:
         return out.reshape(self._n, -1)
 
 
-class _PackedRows:
+class PackedRows:
     """Rows of different lengths packed one after the other, and how to pad them."""
 
     def __init__(self, starts: IntArray, lengths: IntArray, device: torch.device):
@@ -122,7 +122,7 @@ class PromptPlan:
     def __init__(self, cache: KVCache, slots: IntArray, lengths: IntArray):
         device = cache.device
         self._cache = cache
-        self._packed = _PackedRows(np.zeros_like(lengths), lengths, device)
+        self._packed = PackedRows(np.zeros_like(lengths), lengths, device)
         self.positions, self.last = self._packed.positions, self._packed.last
         self._rows = cache.rows(torch.from_numpy(slots).to(device)[self._packed.row], self.positions)
 
@@ -155,7 +155,7 @@ class ExtendPlan:
         device = cache.device
         self._cache = cache
         self._slots = torch.from_numpy(slots).to(device)
-        self._packed = _PackedRows(starts, lengths, device)
+        self._packed = PackedRows(starts, lengths, device)
         self.positions, self.last = self._packed.positions, self._packed.last
         self._rows = cache.rows(self._slots[self._packed.row], self.positions)
         self._length = int((starts + lengths).max())

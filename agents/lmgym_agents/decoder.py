@@ -55,6 +55,9 @@ class Forward(Protocol):
     def __call__(self, tokens: Tensor, plan: Plan) -> Tensor:
         """Returns logits [n, V] after each row's last token, from packed tokens int64[m] and their plan."""
 
+    def hidden(self, tokens: Tensor, plan: Plan) -> Tensor:
+        """Returns in their stead the states [n, D] that the output layer reads, good until the next call."""
+
 
 class SlotDecoder:
     """A decoder that runs a forward pass of our own on the weights of the live model."""
@@ -126,9 +129,15 @@ def make_decoder(model: PreTrainedModel, *, use_graphs: bool) -> Decoder:
         model: a causal LM.
         use_graphs: replay decode steps from CUDA graphs where the decoder can.
     """
-    is_on_one_device = len({parameter.device for parameter in model.parameters()}) == 1
-    if is_on_one_device and can_read_llama(model):
-        return SlotDecoder(model, LlamaForward(model), use_graphs=use_graphs)
-    if is_on_one_device and can_read_gpt2(model):
-        return SlotDecoder(model, GPT2Forward(model), use_graphs=use_graphs)
+    if (forward := make_forward(model)) is not None:
+        return SlotDecoder(model, forward, use_graphs=use_graphs)
     return CachedDecoder(model) if has_plain_cache(model) else RecomputingDecoder(model)
+
+
+def make_forward(model: PreTrainedModel) -> Forward | None:
+    """Returns the forward pass of our own that computes what ``model`` computes, None: there is none."""
+    if len({parameter.device for parameter in model.parameters()}) != 1:
+        return None
+    if can_read_llama(model):
+        return LlamaForward(model)
+    return GPT2Forward(model) if can_read_gpt2(model) else None

@@ -76,6 +76,10 @@ class GPT2Forward:
 
     def __call__(self, tokens: Tensor, plan: Plan) -> Tensor:
         """Returns the logits after each row's last token; see ``decoder.Forward``."""
+        return self._head(self.hidden(tokens, plan))
+
+    def hidden(self, tokens: Tensor, plan: Plan) -> Tensor:
+        """Returns the last hidden states [n, D]; see ``decoder.Forward``."""
         x = F.embedding(tokens, self._tokens) + F.embedding(plan.positions, self._positions)
         qkv = x.new_empty(len(x), 3 * x.shape[1])
         plan.bind(qkv)
@@ -87,4 +91,4 @@ class GPT2Forward:
                 x, attended = x[plan.last], attended[plan.last]
             block.attn_out.add_to(x, attended)
             block.mlp_out.add_to(x, block.act(block.fc(block.ln_2(x))))
-        return self._head(self._ln(x))
+        return self._ln(x)

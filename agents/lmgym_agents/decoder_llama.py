@@ -126,6 +126,10 @@ class LlamaForward:
 
     def __call__(self, tokens: Tensor, plan: Plan) -> Tensor:
         """Returns the logits after each row's last token; see ``decoder.Forward``."""
+        return self._head(self.hidden(tokens, plan))
+
+    def hidden(self, tokens: Tensor, plan: Plan) -> Tensor:
+        """Returns the last hidden states [n, D], good until the next call; see ``decoder.Forward``."""
         x = self._embedding.index_select(0, tokens)
         cos, sin = self._rotations.index_select(0, plan.positions).unbind(1)
         scratch = self._scratch(x)
@@ -151,7 +155,7 @@ class LlamaForward:
             layer.gate.into(gate, h)
             layer.up.into(up, h)
             layer.down.add_to(x, layer.act(gate).mul_(up))
-        return self._head(self._norm(x, hidden))
+        return self._norm(x, hidden)
 
     def _scratch(self, x: Tensor) -> _Scratch:
         """Returns scratch tensors; kept during one call of the engine, as fresh memory is slow on a CPU."""
