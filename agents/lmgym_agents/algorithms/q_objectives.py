@@ -43,22 +43,18 @@ class LogitsObjective:
     def prepare(self, rows: Trajectories, token_budget: int) -> tuple[Trajectories, dict[str, float]]:
         """Returns new rows with what the reference says of them, which never changes, and metrics."""
         assert self._model.reference is not None
-        reference = self._model.reference
+        reference, device = self._model.reference, self._model.device
 
         def evaluate(picked: Tensor) -> tuple[Tensor, Tensor]:
-            part, at = _place(rows, picked, reference_device)
+            part, at = _place(rows, picked, device)
             with reference.frozen() as policy:
                 found = logit_sums(policy, part.input_ids, at)
             width = rows.input_ids.shape[1] - part.input_ids.shape[1]
-            logps = torch.zeros(part.input_ids.shape).masked_scatter(
-                at.is_action.cpu(), found.logps[at.has_action].cpu()
-            )
-            normalisers = torch.zeros(part.input_ids.shape).masked_scatter(
-                at.is_state.cpu(), found.normalisers[at.has_state].cpu()
-            )
+            zeros = torch.zeros(part.input_ids.shape, dtype=found.logps.dtype, device=found.logps.device)
+            logps = zeros.masked_scatter(at.is_action, found.logps[at.has_action])
+            normalisers = zeros.masked_scatter(at.is_state, found.normalisers[at.has_state])
             return nn.functional.pad(logps, (0, width)), nn.functional.pad(normalisers, (0, width))
 
-        reference_device = self._model.device
         (logps, normalisers), _ = evaluate_in_chunks(evaluate, rows.lengths, token_budget)
         ratios = (rows.logp_behaviour - logps)[rows.is_action].double()
         metrics = {
@@ -93,7 +89,7 @@ class LogitsObjective:
             errors[picked] = _row_errors(found.residuals, found.is_used)
             with torch.no_grad():
                 values = config.beta * (terms["normalisers"] - terms["reference_normalisers"])
-                q = values[:, :-1] + config.beta * terms["log_ratios"]
+                q = torch.where(at.has_action, values[:, :-1] + config.beta * terms["log_ratios"], 0)
                 earned = terms["rewards"].sum(dim=1)
                 stats = {
                     "td_error": loss.stats["td_error"] * (num_actions / denominator),
