@@ -82,6 +82,16 @@ class Nim(Task):
         return self._match.rules
 
     @property
+    def num_heaps(self) -> int:
+        """Heaps at the start."""
+        return self._num_heaps
+
+    @property
+    def max_heap(self) -> int:
+        """Objects of the largest heap of the hashed splits."""
+        return self._max_heap
+
+    @property
     def fingerprint(self) -> str:
         return f"{self._shape},opponent={self._match.name})"
 
