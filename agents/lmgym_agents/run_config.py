@@ -22,7 +22,7 @@ HARMLESS: Final = frozenset(
 Another device, number of threads or micro-batch changes the last bits of sums, so a resumed run equals an
 unbroken one bit for bit only if they stay."""
 
-MAY_GROW: Final = frozenset({"iterations"})
+MAY_GROW: Final = frozenset({"iterations", "rounds"})
 """Options that may become larger on resume: the run goes on for longer. A schedule that depends on the total
 follows the new one from here on."""
 

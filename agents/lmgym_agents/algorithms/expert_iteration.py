@@ -81,6 +81,7 @@ class ExpertIteration:
         env_options: Mapping[str, Any] | None = None,
         on_message: Callable[[str], None] | None = None,
         on_progress: Progress | None = None,
+        on_round: Callable[[RoundRecord], None] | None = None,
     ) -> None:
         """Prepares a run; ``load_state_dict`` may follow.
 
@@ -94,6 +95,7 @@ class ExpertIteration:
             env_options: budgets, as ``gym.make`` takes them.
             on_message: told in words what a user should know: alarms, remedies, skipped steps.
             on_progress: called while a search runs.
+            on_round: told the numbers of the start and of every round.
 
         Raises:
             InvalidValueError: a level that the task does not have.
@@ -102,7 +104,7 @@ class ExpertIteration:
         self.engine = engine or Engine(policy.model, max_rows=1024, pad_id=tokenizer.pad_id)
         self._make_search, self._options = make_search, dict(env_options or {})
         self._say = on_message or (lambda message: None)
-        self._on_progress = on_progress
+        self._on_progress, self._on_round = on_progress, on_round or (lambda record: None)
         plan = config.plan
         self.pool = SolutionPool(
             max_per_problem=plan.max_per_problem,
@@ -350,6 +352,7 @@ class ExpertIteration:
             )
             self._set_level(self.level + 1)
         self.history.append(record)
+        self._on_round(record)
         plain = record.to_dict()
         ood = plain.pop("ood")
         return plain | {f"ood/{name}": rate for name, rate in ood.items()}

@@ -15,7 +15,7 @@ from lmgym_agents.solution_pool import Balance
 
 Preset = Literal["rest_em", "star", "alphazero"]
 Remedy = Literal["none", "temperature", "fresh_levels", "reset", "mixing"]
-SearchName = Literal["best_of_n", "mcts"]
+SearchName = Literal["best_of_n", "mcts", "levin"]
 Learning = Literal["sft", "dpo"]
 
 
@@ -74,7 +74,8 @@ class ExpertIterationConfig:
     retry_share: float = 0.0
     """share of the problems that were posed before, in vain"""
     search: SearchName | None = None
-    """method; none: the preset's"""
+    """best_of_n samples; mcts grows a tree with the value head; levin tries the likeliest responses until one
+    is right; none: the preset's"""
     samples: int | None = None
     """responses to each problem, or simulations, or expanded states; none: the preset's"""
     temperature: float | None = None
@@ -85,7 +86,8 @@ class ExpertIterationConfig:
     replay_share: float = 0.3
     """share of the rows that go to solutions of earlier rounds and of problems that were failed at first"""
     balance: Balance = "none"
-    """none: problems alike; band: those solved now and then alone; hard: more of the seldom solved"""
+    """none: problems alike; band: those solved now and then alone; hard: more of the seldom solved. Rates of
+    success are those of search=best_of_n; other searches keep no wrong responses"""
     band: tuple[float, float] = (0.3, 0.8)
     """rates of success of balance=band"""
     rationalise: bool | None = None
@@ -195,8 +197,8 @@ class ExpertIterationConfig:
             "sft, as trees keep no wrong responses (dpo: with search=best_of_n and tree_share=0)",
         )  # fmt: skip
         _require(
-            plan.search == "best_of_n" or plan.temperature > 0, "temperature", plan.temperature,
-            "positive numbers, as priors are flattened by it (0, greedy: with search=best_of_n)",
+            plan.search != "mcts" or plan.temperature > 0, "temperature", plan.temperature,
+            "positive numbers, as priors are flattened by it (0 is for other searches than mcts)",
         )  # fmt: skip
         _ = self.alarm_rule
 

@@ -13,6 +13,8 @@ from typing import Final
 from lmgym_agents.algorithms.expert_iteration import MakeSearch, SearchSetting
 from lmgym_agents.algorithms.expert_iteration_config import SearchName
 from lmgym_agents.sampling import SamplingParams
+from lmgym_agents.search.best_first import BestFirst
+from lmgym_agents.search.best_first_config import BestFirstConfig
 from lmgym_agents.search.best_of_n import BestOfN
 from lmgym_agents.search.leaf_values import ModelValues
 from lmgym_agents.search.mcts import MCTS
@@ -55,8 +57,18 @@ def make_mcts(setting: SearchSetting) -> SearchMethod:
     )
 
 
+def make_levin(setting: SearchSetting) -> SearchMethod:
+    """Returns LevinTS over tokens: each problem's likeliest responses in turn, until one is right.
+
+    ``samples`` are the states that are expanded; ``temperature`` plays no part.
+    """
+    expander = TokenExpander(PolicyStates(setting.policy), setting.transitions, top_k=TOP_K)
+    budget = SearchBudget(max_nodes=setting.samples)
+    return BestFirst(expander, setting.transitions, budget, BestFirstConfig(order="levin"))
+
+
 SEARCHES: Final[Mapping[SearchName, Callable[[SearchSetting], SearchMethod]]] = MappingProxyType(
-    {"best_of_n": make_best_of_n, "mcts": make_mcts}
+    {"best_of_n": make_best_of_n, "mcts": make_mcts, "levin": make_levin}
 )
 
 
