@@ -29,6 +29,8 @@ from lmgym.registration import TABLE
 AGENT_COMMANDS = {
     "train": "Train a language model by reinforcement learning or on demonstrations.",
     "eval": "Measure a model or any agent on a split, with confidence intervals.",
+    "record": "Play episodes and keep them as trajectories for offline learning.",
+    "search": "Search for answers with a language model: sampling, beams, A*, Monte-Carlo trees.",
 }
 
 OUTPUT_LOST = 4

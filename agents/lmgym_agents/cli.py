@@ -6,13 +6,25 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lmgym_agents.eval_command import Eval, run_eval
+from lmgym_agents.record_command import Record, run_record
+from lmgym_agents.search_command import Search, run_search
 from lmgym_agents.train_commands import TrainPPO, TrainSFT, train_ppo, train_sft
+from lmgym_agents.train_expert_command import TrainExpertIteration, train_expert
 from lmgym_agents.train_prm_command import TrainPRM, train_prm
+from lmgym_agents.train_q_command import TrainQ, train_q
 
 Subcommand = tuple[type, Callable[[Any], int | None]]
 
 SUBCOMMANDS: Mapping[str, Subcommand | Mapping[str, Subcommand]] = {
-    "train": {"ppo": (TrainPPO, train_ppo), "sft": (TrainSFT, train_sft), "prm": (TrainPRM, train_prm)},
+    "train": {
+        "ppo": (TrainPPO, train_ppo),
+        "sft": (TrainSFT, train_sft),
+        "prm": (TrainPRM, train_prm),
+        "q": (TrainQ, train_q),
+        "expert-iteration": (TrainExpertIteration, train_expert),
+    },
     "eval": (Eval, run_eval),
+    "record": (Record, run_record),
+    "search": (Search, run_search),
 }
 """By name: the configuration that the command line fills, and what is done with it."""

@@ -22,11 +22,11 @@ from lmgym_agents.search.tree import Node
 _SCALE = ((253, 246, 227), (190, 224, 204), (72, 163, 160), (8, 84, 110))
 """Colours of values, least to largest: light to dark, so that they differ in print too."""
 _INK, _FAINT, _LINE, _TAKEN, _GOAL = "#1F2933", "#7B8794", "#CBD2D9", "#D55E00", "#0B8457"
-_MARGIN, _HEADER, _LEGEND, _LEAST_WIDTH = 28.0, 86.0, 64.0, 800.0
+_MARGIN, _HEADER, _LEGEND, _LEAST_WIDTH = 28.0, 86.0, 64.0, 900.0
 _STYLE = (
     "text{font-family:ui-sans-serif,system-ui,'Segoe UI','DejaVu Sans',sans-serif}"
     ".t{font-family:ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace;font-size:12px}"
-    ".n{font-size:9px;fill:#616E7C;stroke:#FFFFFF;stroke-width:2.5px;paint-order:stroke}.h{font-size:17px;font-weight:650}.s{font-size:12px;fill:#52606D}"
+    ".n{font-size:9px;fill:#616E7C}.h{font-size:17px;font-weight:650}.s{font-size:12px;fill:#52606D}"
     ".e{fill:none;stroke-linecap:round}"
 )
 
@@ -162,7 +162,19 @@ def _chip(box: Box, ranges: _Ranges, taken: set[int]) -> str:
         f'rx="{min(half, 10):.1f}" fill="{fill}" stroke="{border}" stroke-width="{weight}"{dashes}/>'
         f'<text class="t" {middle} y="{box.y + 4:.1f}" fill="{ink}" xml:space="preserve">'
         f"{escape(box.label)}</text>"
-        f'<text class="n" {middle} y="{box.y + half + 9:.1f}">{_numbers(node, value)}</text></g>'
+        f"{_caption(box, half, _numbers(node, value))}</g>"
+    )
+
+
+def _caption(box: Box, half: float, numbers: str) -> str:
+    """Returns the numbers under a chip, on a ground that keeps edges out of them."""
+    if not numbers:
+        return ""
+    x, width = box.x + box.width / 2, 5.3 * len(numbers) + 2
+    return (
+        f'<rect x="{x - width / 2:.1f}" y="{box.y + half + 1.5:.1f}" width="{width:.1f}" height="9" rx="2" '
+        'fill="#FFFFFF" fill-opacity="0.85"/>'
+        f'<text class="n" x="{x:.1f}" text-anchor="middle" y="{box.y + half + 9:.1f}">{numbers}</text>'
     )
 
 
@@ -190,7 +202,7 @@ def _details(box: Box, value: float | None) -> str:
 
 def _more(box: Box) -> str:
     x = box.x + box.width + 12
-    visits = f", {box.hidden_visits}×" if box.hidden_visits else ""
+    visits = f" ({box.hidden_visits}×)" if box.hidden_visits else ""
     line = ""
     if box.children:
         x, start = box.children[0].x, box.x + box.width

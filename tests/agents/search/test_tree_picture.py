@@ -52,7 +52,7 @@ def test_every_visited_node_is_drawn_once():
     taken = [edge for edge in root.iter(f"{SVG}path") if edge.get("stroke") == "#D55E00"]
     assert len(taken) == len(result.candidates[0].node.path) - 1 + 1  # and the legend's line
     hidden = [
-        int(text.text[1:].split(",")[0]) for text in root.iter(f"{SVG}text") if text.get("class") == "n more"
+        int(text.text[1:].split()[0]) for text in root.iter(f"{SVG}text") if text.get("class") == "n more"
     ]
     assert sum(hidden) == sum(not node.visits for node in result.root.walk())
 
