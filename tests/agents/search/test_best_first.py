@@ -283,18 +283,17 @@ def reward_of(index, said):
 
 
 def slow_q_star(tree, index, kind, weight):
-    """The published form over a plain list of states: the largest Agg + weight · max Q, of equals the deeper."""
+    """The published form over a plain list: the largest Agg + weight · max Q, of equals the deeper."""
     kinds = {"min": min, "max": max, "sum": sum, "last": lambda rewards: rewards[-1]}
+
+    def q(said, letter):
+        logp = tree.children(said)[letter]
+        return q_of(tree, said, letter, logp, "steps", "log_q", lambda child: doubt(index, child))
 
     def worth(said):
         rewards = [reward_of(index, said[:i]) for i in range(1, len(said) + 1)]
         g = kinds[kind](rewards) if rewards else 0.0
-        edges = tree.children(said)
-        ends = [(said, letter) for letter in edges] or [(said[:-1], said[-1])]
-        chances = [
-            q_of(tree, at, a, tree.children(at)[a], "steps", "log_q", lambda s: doubt(index, s))
-            for at, a in ends
-        ]
+        chances = [q(said, letter) for letter in tree.children(said)] or [q(said[:-1], said[-1])]
         return g + weight * max(chances)
 
     states, order = [""], []
@@ -304,7 +303,7 @@ def slow_q_star(tree, index, kind, weight):
         if not tree.children(best):
             return order, best
         order.append(best)
-        states += [best + letter for letter in tree.children(best)]
+        states += [best + letter for letter in sorted(tree.children(best), key=lambda x: -q(best, x))]
     raise AssertionError
 
 
