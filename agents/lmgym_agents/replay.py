@@ -25,7 +25,7 @@ from lmgym_agents.rollout import Rollout
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trajectories:
+class ReplayRows:
     """B whole episodes to learn from; see ``rollout.Rollout`` for the first ones."""
 
     input_ids: Tensor
@@ -56,7 +56,7 @@ class Trajectories:
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def select(self, rows: Tensor) -> Trajectories:
+    def select(self, rows: Tensor) -> ReplayRows:
         """Returns these rows alone, int64[n] or bool[B], without the columns that none of them needs."""
         lengths = self.lengths[rows]
         width = int(lengths.max()) if len(lengths) else 0
@@ -66,19 +66,19 @@ class Trajectories:
 
         return self.map(pick)
 
-    def map(self, function: Callable[[Tensor], Tensor]) -> Trajectories:
+    def map(self, function: Callable[[Tensor], Tensor]) -> ReplayRows:
         """Returns what ``function`` makes of each array."""
         plain = {name: function(x) for name, x in vars(self).items() if isinstance(x, Tensor)}
-        return Trajectories(**plain, extras={name: function(x) for name, x in self.extras.items()})
+        return ReplayRows(**plain, extras={name: function(x) for name, x in self.extras.items()})
 
 
-def make_trajectories(rollout: Rollout, *, born: int) -> Trajectories:
+def make_replay_rows(rollout: Rollout, *, born: int) -> ReplayRows:
     """Returns the rows of a rollout that did not fail and hold an action."""
     kept = rollout.select(~rollout.failed & rollout.is_action.any(dim=1))
-    names = {entry.name for entry in dataclasses.fields(Trajectories)} - {"born", "group", "extras"}
+    names = {entry.name for entry in dataclasses.fields(ReplayRows)} - {"born", "group", "extras"}
     arrays = {name: getattr(kept, name) for name in names}
     # A rollout numbers its groups from 0; 2**32 of them in one rollout do not occur.
-    return Trajectories(
+    return ReplayRows(
         **arrays, group=kept.group + (born << 32), born=torch.full_like(kept.lengths, born)
     ).select(torch.arange(len(kept.lengths)))
 
@@ -86,7 +86,7 @@ def make_trajectories(rollout: Rollout, *, born: int) -> Trajectories:
 class ReplayBatch(NamedTuple):
     """Rows that were drawn."""
 
-    rows: Trajectories
+    rows: ReplayRows
     places: Tensor
     """int64[B], where they lie in the replay: valid until rows are added."""
     weights: Tensor
@@ -129,7 +129,7 @@ class Replay:
             )
         self._capacity, self._max_tokens = capacity, max_tokens
         self._alpha, self._beta, self._floor = priority_exponent, importance_exponent, floor
-        self.rows: Trajectories | None = None
+        self.rows: ReplayRows | None = None
         """What is kept, the oldest first."""
         self._errors = torch.zeros(0, dtype=torch.float64)
         self._uses = torch.zeros(0, dtype=torch.int64)
@@ -142,7 +142,7 @@ class Replay:
         """int64[N], how often each row was drawn so far."""
         return self._uses
 
-    def add(self, new: Trajectories) -> None:
+    def add(self, new: ReplayRows) -> None:
         """Adds rows and drops the oldest beyond the capacity; a new row is as urgent as the most urgent."""
         urgent = float(self._errors.max()) if len(self._errors) else 1.0
         joined = new if self.rows is None else _join(self.rows, new)
@@ -198,7 +198,7 @@ class Replay:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes back to what ``state_dict`` returned."""
-        self.rows = None if state["rows"] is None else Trajectories(**state["rows"])
+        self.rows = None if state["rows"] is None else ReplayRows(**state["rows"])
         self._errors, self._uses = state["errors"].clone(), state["uses"].clone()
 
     def _draw_groups(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
@@ -210,7 +210,7 @@ class Replay:
         return np.flatnonzero(chosen[place])
 
 
-def _join(old: Trajectories, new: Trajectories) -> Trajectories:
+def _join(old: ReplayRows, new: ReplayRows) -> ReplayRows:
     """Returns the rows of both, padded to the same width."""
     width = max(old.input_ids.shape[1], new.input_ids.shape[1])
 
@@ -222,4 +222,4 @@ def _join(old: Trajectories, new: Trajectories) -> Trajectories:
 
     extras = {name: join(x, new.extras[name]) for name, x in old.extras.items()}
     plain = {name: x for name, x in vars(old).items() if isinstance(x, Tensor)}
-    return Trajectories(**{n: join(x, getattr(new, n)) for n, x in plain.items()}, extras=extras)
+    return ReplayRows(**{n: join(x, getattr(new, n)) for n, x in plain.items()}, extras=extras)

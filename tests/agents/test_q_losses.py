@@ -15,7 +15,7 @@ from lmgym_agents.policy import Policy
 from lmgym_agents.q_losses import conservative_loss, error_loss
 from lmgym_agents.q_model import QModel
 from lmgym_agents.q_sums import LogitSums, logit_sums
-from lmgym_agents.replay import Replay, Trajectories
+from lmgym_agents.replay import Replay, ReplayRows
 from lmgym_agents.soft_q_losses import Variant, group_means, path_sums, soft_residuals
 from tests.agents.tiny_models import VOCAB_SIZE, make_model
 from tests.reference import q_targets as reference
@@ -175,7 +175,7 @@ def make_rows(seed=0):
     text = ["ppaa", "paeea", "paae", "ppaaa"]
     lengths = torch.tensor([len(row) for row in text])
     is_action = torch.tensor([[c == "a" for c in row.ljust(5, ".")] for row in text])
-    return Trajectories(
+    return ReplayRows(
         input_ids=torch.tensor(rng.integers(0, VOCAB_SIZE, (4, 5))), lengths=lengths, is_action=is_action,
         logp_behaviour=torch.zeros(4, 5, dtype=torch.float64),
         rewards=torch.tensor(rng.random((4, 5))) * (torch.arange(5) < lengths[:, None]),
@@ -276,7 +276,7 @@ def test_what_stands_in_padding_and_replies_does_not_matter(kind):
     results = []
     for poison in (0.0, torch.nan):
         in_row = torch.arange(5) < rows.lengths[:, None]
-        poisoned = Trajectories(
+        poisoned = ReplayRows(
             **(vars(rows) | {
                 "rewards": rows.rewards.masked_fill(~in_row, poison),
                 "logp_behaviour": rows.logp_behaviour.masked_fill(~rows.is_action, poison),

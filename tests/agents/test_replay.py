@@ -10,7 +10,7 @@ from lmgym.errors import InvalidValueError
 from lmgym.seeding import make_generator
 from lmgym_agents import checkpoint
 from lmgym_agents.errors import CheckpointError
-from lmgym_agents.replay import Replay, Trajectories, make_trajectories
+from lmgym_agents.replay import Replay, ReplayRows, make_replay_rows
 from lmgym_agents.rollout import Rollout
 from lmgym_agents.state_tree import pack, unpack
 
@@ -21,7 +21,7 @@ def make_rows(count, *, born=0, width=6, first=0):
     columns = torch.arange(width)
     ids = torch.zeros(count, width, dtype=torch.int64)
     ids[:, 0] = torch.arange(first, first + count)
-    return Trajectories(
+    return ReplayRows(
         input_ids=ids, lengths=lengths, is_action=(columns > 0) & (columns < lengths[:, None]),
         logp_behaviour=torch.zeros(count, width), rewards=torch.zeros(count, width),
         terminated=torch.ones(count, dtype=torch.bool), truncated=torch.zeros(count, dtype=torch.bool),
@@ -68,12 +68,11 @@ def make_rollout(failed):
 
 
 def test_rows_whose_reward_failed_never_enter():
-    kept = make_trajectories(make_rollout([False, True, False, True]), born=3)
+    kept = make_replay_rows(make_rollout([False, True, False, True]), born=3)
     assert names(kept) == [0, 2] and kept.born.tolist() == [3, 3]
     assert (
         len(
-            set(kept.group.tolist())
-            & set(make_trajectories(make_rollout([False] * 4), born=4).group.tolist())
+            set(kept.group.tolist()) & set(make_replay_rows(make_rollout([False] * 4), born=4).group.tolist())
         )
         == 0
     )

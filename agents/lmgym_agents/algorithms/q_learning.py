@@ -24,6 +24,7 @@ from lmgym.errors import InvalidValueError
 from lmgym.seeding import make_generator, make_key
 from lmgym_agents.accumulate import accumulate_gradients, optimizer_step
 from lmgym_agents.algorithms.failed_problems import FailedProblems
+from lmgym_agents.algorithms.q_comparison import QComparison
 from lmgym_agents.algorithms.q_learning_config import QLearningConfig
 from lmgym_agents.algorithms.q_objectives import HeadsObjective, LogitsObjective
 from lmgym_agents.algorithms.statistics import describe_rollout, merge_minibatches, update_rates
@@ -35,7 +36,7 @@ from lmgym_agents.policy import Policy
 from lmgym_agents.q_engine import make_q_engine, sampling_params
 from lmgym_agents.q_heads import update_target
 from lmgym_agents.q_model import QModel
-from lmgym_agents.replay import Replay, make_trajectories
+from lmgym_agents.replay import Replay, make_replay_rows
 from lmgym_agents.rollout import Rollout, collect
 
 
@@ -63,7 +64,8 @@ class QLearning:
             on_progress: called while responses are sampled.
 
         Raises:
-            InvalidValueError: the model is of another kind, or of another beta.
+            InvalidValueError: the model is of another kind, or of another beta; or a diagnosis was asked for
+                and the task does not know its optimal values.
         """
         if model.kind != config.parametrisation or (model.kind == "logits" and model.beta != config.beta):
             raise InvalidValueError(
@@ -89,6 +91,7 @@ class QLearning:
             priority_exponent=config.priority_exponent, importance_exponent=config.importance_exponent,
         )  # fmt: skip
         self.failed = FailedProblems(config.max_failed if config.replay_failed else 0)
+        self.diagnosis = QComparison(model, env, config) if config.diagnose_every else None
         self.iteration, self.num_steps, self.num_actions = 0, 0, 0
         self.token_budget = config.max_tokens_per_micro_batch
         self._say = on_message or (lambda message: None)
@@ -108,12 +111,13 @@ class QLearning:
             TooManyFailuresError: the reward failed on most episodes.
             OutOfMemoryError: not even one row fits into memory.
         """
+        config = self.config
         start = time.perf_counter()
         rollout = self._collect()
         collected = time.perf_counter()
         valid = rollout.select(~rollout.failed)
         self.num_actions += int(rollout.is_action.sum())
-        fresh = make_trajectories(rollout, born=self.iteration)
+        fresh = make_replay_rows(rollout, born=self.iteration)
         fresh, metrics = self.objective.prepare(fresh, self.token_budget)
         self.replay.add(fresh)
         prepared = time.perf_counter()
@@ -122,6 +126,8 @@ class QLearning:
         metrics["num_actions_total"] = self.num_actions
         self.engine.weights_changed()
         self.iteration += 1
+        if self.diagnosis is not None and self.iteration % config.diagnose_every == 0:
+            metrics |= self.diagnosis.measure()
         timing = {
             "total_s": done - start, "rollout_s": collected - start, "generation_s": rollout.generation_s,
             "targets_s": prepared - collected, "update_s": done - prepared,

@@ -52,6 +52,8 @@ class QLearningConfig:
     """greatest possible return"""
     prior_coefficient: float = 1.0
     """weight of the language head's cross-entropy on replayed actions, for acting by "prior" (heads)"""
+    prior_temperature: float | None = 0.1
+    """an action counts by exp((its target - the state's value) / this) there, at most 1; none: all alike"""
     conservative_coefficient: float = 0.0
     """weight of the term that pushes down actions never tried (heads)"""
     value_coefficient: float = 0.5
@@ -121,10 +123,15 @@ class QLearningConfig:
     weight_decay: float = 0.0
     """decoupled weight decay"""
 
+    diagnose_every: int = 0
+    """iterations between two comparisons of Q with the exact Q*, where the task knows it; 0: none"""
+    diagnose_problems: int = 16
+    """problems whose states are compared"""
+
     def __post_init__(self) -> None:
         for name in (
             "iterations", "group_size", "updates", "batch_rows", "replay_rows", "num_heads", "target_every",
-            "max_tokens_per_micro_batch", "max_failed", "min_replay_rows",
+            "max_tokens_per_micro_batch", "max_failed", "min_replay_rows", "diagnose_problems",
         ):  # fmt: skip
             _require(getattr(self, name) >= 1, name, getattr(self, name), "integers from 1")
         for name in ("gamma", "lam", "replay_failed", "end_rate", "epsilon", "importance_exponent"):
@@ -133,9 +140,13 @@ class QLearningConfig:
             _require(getattr(self, name) > 0, name, getattr(self, name), "positive numbers")
         for name in (
             "learning_rate", "prior_coefficient", "conservative_coefficient", "value_coefficient",
-            "warmup_iterations", "priority_exponent", "weight_decay",
+            "warmup_iterations", "priority_exponent", "weight_decay", "diagnose_every",
         ):  # fmt: skip
             _require(getattr(self, name) >= 0, name, getattr(self, name), "numbers from 0")
+        _require(
+            self.prior_temperature is None or self.prior_temperature > 0, "prior_temperature",
+            self.prior_temperature, "none, or positive numbers",
+        )  # fmt: skip
         _require(0 < self.target_rate <= 1, "target_rate", self.target_rate, "numbers in (0, 1]")
         _require(self.n_step is None or self.n_step >= 1, "n_step", self.n_step, "none, or integers from 1")
         _require(

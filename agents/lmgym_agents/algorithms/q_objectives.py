@@ -23,7 +23,7 @@ from lmgym_agents.q_losses import conservative_loss, error_loss
 from lmgym_agents.q_model import QEvaluation, QModel
 from lmgym_agents.q_sums import logit_sums
 from lmgym_agents.q_targets import best_actions, clip_targets, lambda_returns, n_step_returns, state_values
-from lmgym_agents.replay import ReplayBatch, Trajectories
+from lmgym_agents.replay import ReplayBatch, ReplayRows
 from lmgym_agents.soft_q_losses import group_means, path_sums, soft_residuals
 
 RowLoss = Callable[[Tensor], Loss]
@@ -40,7 +40,7 @@ class LogitsObjective:
         uses_target = config.target != "none" and config.variant == "one_step"
         self.target: Policy | None = make_target(model.policy) if uses_target else None
 
-    def prepare(self, rows: Trajectories, token_budget: int) -> tuple[Trajectories, dict[str, float]]:
+    def prepare(self, rows: ReplayRows, token_budget: int) -> tuple[ReplayRows, dict[str, float]]:
         """Returns new rows with what the reference says of them, which never changes, and metrics."""
         assert self._model.reference is not None
         reference, device = self._model.reference, self._model.device
@@ -104,7 +104,7 @@ class LogitsObjective:
 
         return loss_of_rows, errors
 
-    def _terms(self, part: Trajectories, at: ActionRows) -> dict[str, Any]:
+    def _terms(self, part: ReplayRows, at: ActionRows) -> dict[str, Any]:
         """Returns what ``soft_residuals`` needs of rows, with gradients."""
         device = self._model.device
         now = logit_sums(self._model.policy, part.input_ids, at)
@@ -119,13 +119,13 @@ class LogitsObjective:
         }
 
     @torch.no_grad()
-    def _next_values(self, part: Trajectories, at: ActionRows, reference: Tensor) -> Tensor | None:
+    def _next_values(self, part: ReplayRows, at: ActionRows, reference: Tensor) -> Tensor | None:
         if self.target is None:
             return None
         found = logit_sums(self.target, part.input_ids, at)
         return self._config.beta * (found.normalisers - reference)
 
-    def _baseline(self, rows: Trajectories, token_budget: int) -> Tensor:
+    def _baseline(self, rows: ReplayRows, token_budget: int) -> Tensor:
         """Returns for each row the mean of its group's path sums."""
         config = self._config
 
@@ -150,7 +150,7 @@ class HeadsObjective:
         self.online: nn.Module = model
         self.target: QModel | None = None if config.target == "none" else make_target(model)
 
-    def prepare(self, rows: Trajectories, token_budget: int) -> tuple[Trajectories, dict[str, float]]:
+    def prepare(self, rows: ReplayRows, token_budget: int) -> tuple[ReplayRows, dict[str, float]]:
         """Returns new rows as they are, and no metrics."""
         return rows, {}
 
@@ -183,7 +183,8 @@ class HeadsObjective:
             logps = now.logits[acts].log_softmax(-1)
             imitation = -logps.gather(-1, actions[:, None]).squeeze(-1)
             if config.prior_coefficient:
-                loss = loss + config.prior_coefficient * imitation.sum() / num_actions
+                kept = self._imitation_weights(targets - values[acts])
+                loss = loss + config.prior_coefficient * (kept * imitation).sum() / num_actions
             if config.conservative_coefficient:
                 pessimism = conservative_loss(now.q[:, acts], actions, num_actions)
                 loss = loss + config.conservative_coefficient * pessimism
@@ -205,9 +206,14 @@ class HeadsObjective:
 
         return loss_of_rows, errors
 
+    def _imitation_weights(self, advantages: Tensor) -> Tensor | float:
+        """Returns how much the prior is to learn of each action: the best ones fully."""
+        temperature = self._config.prior_temperature
+        return 1.0 if temperature is None else (advantages.clamp(max=0) / temperature).exp()
+
     @torch.no_grad()
     def _targets(
-        self, part: Trajectories, at: ActionRows, now: QEvaluation, rewards: Tensor, actions: Tensor
+        self, part: ReplayRows, at: ActionRows, now: QEvaluation, rewards: Tensor, actions: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Returns the value of each state [M] and the target of each action [N], constants."""
         config, online = self._config, now.q.detach()
@@ -243,7 +249,7 @@ class HeadsObjective:
         return clip_targets(values, low, high), targets[at.has_action]
 
 
-def _place(rows: Trajectories, picked: Tensor, device: torch.device) -> tuple[Trajectories, ActionRows]:
+def _place(rows: ReplayRows, picked: Tensor, device: torch.device) -> tuple[ReplayRows, ActionRows]:
     """Returns some rows, and where their actions and states are, on the device."""
     part = rows.select(picked)
     at = find_actions(part.is_action.to(device), part.lengths.to(device), part.truncated.to(device))
