@@ -10,6 +10,7 @@ from lmgym_agents.record_command import Record, run_record
 from lmgym_agents.search_command import Search, run_search
 from lmgym_agents.train_commands import TrainPPO, TrainSFT, train_ppo, train_sft
 from lmgym_agents.train_expert_command import TrainExpertIteration, train_expert
+from lmgym_agents.train_ilql_command import TrainILQL, train_ilql
 from lmgym_agents.train_prm_command import TrainPRM, train_prm
 from lmgym_agents.train_q_command import TrainQ, train_q
 
@@ -20,6 +21,7 @@ SUBCOMMANDS: Mapping[str, Subcommand | Mapping[str, Subcommand]] = {
         "ppo": (TrainPPO, train_ppo),
         "sft": (TrainSFT, train_sft),
         "prm": (TrainPRM, train_prm),
+        "ilql": (TrainILQL, train_ilql),
         "q": (TrainQ, train_q),
         "expert-iteration": (TrainExpertIteration, train_expert),
     },

@@ -17,6 +17,7 @@ Source: Snell et al. 2023, "Offline RL for natural language generation with impl
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
@@ -29,7 +30,7 @@ from lmgym_agents.accumulate import accumulate_gradients, optimizer_step
 from lmgym_agents.algorithms.ilql_config import ILQLConfig
 from lmgym_agents.algorithms.offline_data import action_steps, epoch_rows
 from lmgym_agents.algorithms.update import Update
-from lmgym_agents.errors import TrajectoryError
+from lmgym_agents.errors import ResumeError, TrajectoryError
 from lmgym_agents.ilql_losses import ilql_loss, taken, weighted_bc_loss
 from lmgym_agents.losses import Loss
 from lmgym_agents.optimizers import PolicyOptimizer, rate_factor
@@ -83,6 +84,7 @@ class ILQL:
             weight_decay=config.weight_decay,
         )
         self.iteration = 0
+        self._digest = _digest(self.data)
         self.token_budget = config.max_tokens_per_micro_batch
         self._say = on_message or (lambda message: None)
 
@@ -172,6 +174,7 @@ class ILQL:
         """Returns everything that later steps depend on: tensors and plain values."""
         return {
             "iteration": self.iteration,
+            "data": self._digest,
             "model": self.model.state_dict(),
             "target_heads": self.target_heads.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -179,7 +182,15 @@ class ILQL:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes back to what ``state_dict`` returned in a run of the same configuration."""
+        """Goes back to what ``state_dict`` returned in a run of the same configuration.
+
+        Raises:
+            ResumeError: the run was begun with other trajectories.
+        """
+        if state["data"] != self._digest:
+            raise ResumeError(
+                "the run was begun with other trajectories; their file must stay as it is until the run ends."
+            )
         self.model.load_state_dict(state["model"])
         self.target_heads.load_state_dict(state["target_heads"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -197,6 +208,14 @@ class _Trained:
     def parameters(self) -> Iterator[nn.Parameter]:
         """Every weight, those of the heads too."""
         yield from self._all.parameters()
+
+
+def _digest(data: Rollout) -> str:
+    """Returns the SHA-256 of everything in the episodes that is learned from."""
+    total = hashlib.sha256()
+    for tensor in (data.input_ids, data.lengths, data.is_action, data.rewards, data.terminated):
+        total.update(f"{tuple(tensor.shape)}".encode() + tensor.contiguous().numpy().tobytes())
+    return total.hexdigest()
 
 
 def _check_fit(data: Rollout, model: QModel) -> None:
