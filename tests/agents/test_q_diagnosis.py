@@ -14,12 +14,17 @@ from lmgym.tasks.base import Task
 from lmgym.tasks.dataset.task import Dataset
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse
 from lmgym.tokenization import CharTokenizer
+from lmgym_agents.errors import MetricsError
 from lmgym_agents.heuristic_quality import find_inadmissible, find_inconsistent
 from lmgym_agents.optimal_values import SuccessTruth, default_support
 from lmgym_agents.ordering import find_ordering
+from lmgym_agents.policy import Policy
 from lmgym_agents.q_diagnosis import Diagnosis, diagnose
+from lmgym_agents.q_model import QModel, QStates
+from lmgym_agents.report.q_picture import draw_diagnosis
 from lmgym_agents.search.states import SearchState, Transitions
-from lmgym_agents.state_model import StateEvaluation
+from lmgym_agents.state_model import PolicyStates, StateEvaluation
+from lmgym_agents.tiny_models import make_tiny_model
 
 TOKENIZER = CharTokenizer()
 OUTSIDE = 100.0
@@ -266,3 +271,31 @@ def test_bad_calls_are_typed_errors() -> None:
     for options in ({"states_per_problem": 0}, {"tolerance": math.nan}, {"max_walk_tokens": 0}):
         with pytest.raises(InvalidValueError, match="a diagnosis needs"):
             diagnose_script(Echo(), exact, **options)
+
+
+def test_real_models_are_diagnosed() -> None:
+    transitions = Transitions(Echo(), TOKENIZER)
+    problems = Echo().problems("train", range(4))
+    policy = Policy(make_tiny_model(TOKENIZER.vocab_size, hidden_size=16, layers=1, heads=2, context=16))
+    heads = diagnose(QStates(QModel(policy, num_heads=2, initial_value=0.5)), transitions, problems)
+    assert np.all(heads.q == 0.5) and np.all(heads.head_values == 0.5)  # untrained heads say this everywhere
+    assert heads.metrics()["inadmissible_mean"] == 0.5
+    logits = diagnose(QStates(QModel(policy, kind="logits")), transitions, problems, acting="policy")
+    assert np.abs(logits.q).max() < 1e-6 and logits.metrics()["pair_accuracy"] == 0.5
+    values = diagnose(PolicyStates(policy, has_values=True), transitions, problems)
+    assert values.head_values is not None and np.isfinite(values.q).all()
+    with pytest.raises(InvalidValueError, match="neither"):
+        diagnose(PolicyStates(policy), transitions, problems)
+
+
+def test_the_picture_is_drawn() -> None:
+    found = diagnose_script(Echo(), lambda state, truth: truth + 0.25)
+    records = [
+        {"step": 1, **found.metrics("diagnosis/")},
+        {"step": 2, "diagnosis/q_error_mean": math.nan, "diagnosis/regret": 0.1},
+        {"step": 3, "loss": 1.0},
+    ]
+    for options in ({}, {"records": records, "title": "Echo"}):
+        assert draw_diagnosis(found, **options).startswith(b"\x89PNG")  # type: ignore[arg-type]
+    with pytest.raises(MetricsError, match="nothing to draw"):
+        draw_diagnosis(diagnose_script(Echo(), lambda state, truth: truth * np.nan))
