@@ -153,7 +153,7 @@ def test_equal_states_are_kept_once():
 
 def test_problems_side_by_side_are_problems_alone():
     model = ScriptedModel(script)
-    beam, problems = make_beam(3, model=model, budget=SearchBudget(max_nodes=5))
+    beam, problems = make_beam(3, model=model, budget=SearchBudget(max_nodes=3))
     together = beam.search(problems)
     assert len(model.calls) <= 3 and model.calls[0] == len(TREES)
     alone = [beam.search([problem])[0] for problem in problems]
