@@ -161,7 +161,7 @@ def _ask(
 
 
 def make_rollout(
-    games: Games, chosen: NDArray[np.bool_], *, pad_id: int
+    games: Games, chosen: NDArray[np.bool_], *, pad_id: int, illegal_penalty: float = 0.0
 ) -> tuple[Rollout, NDArray[np.int64]]:
     """Returns the rows of some sides as a rollout, each paid its game's result at its last action.
 
@@ -169,6 +169,7 @@ def make_rollout(
         games: what was played.
         chosen: bool[G, 2], the sides to learn from; those that said nothing are left out.
         pad_id: fills rows on the right.
+        illegal_penalty: taken from a side that lost by an illegal move, beside the loss itself.
 
     Returns:
         The rollout, whose ``problem_index`` is the number of the game, and the side of each row, int64[B].
@@ -181,6 +182,7 @@ def make_rollout(
         raise InvalidValueError("no side that was chosen has said anything.")
     rows = [games.rows[place] for place in picked]
     count, width = len(rows), max(len(row.tokens) for row in rows)
+    lost_turn = games.is_illegal.reshape(-1)[picked]
     ids = np.full((count, width), pad_id, np.int64)
     is_action = np.zeros((count, width), np.bool_)
     logps, rewards = np.zeros((2, count, width), np.float32)
@@ -190,9 +192,9 @@ def make_rollout(
         ids[number, :length] = row.tokens
         is_action[number, :length] = row.is_action
         logps[number, :length] = row.logps
-        rewards[number, int(np.flatnonzero(is_action[number])[-1])] = results[number]
+        paid = results[number] - illegal_penalty * lost_turn[number]
+        rewards[number, int(np.flatnonzero(is_action[number])[-1])] = paid
     game = np.array(picked, np.int64) // 2
-    lost_turn = games.is_illegal.reshape(-1)[picked]
     never, every = np.zeros(count, np.bool_), np.ones(count, np.bool_)
     rollout = Rollout(
         input_ids=torch.from_numpy(ids),

@@ -100,6 +100,12 @@ def test_both_sides_are_paid_at_their_last_action():
         assert (rollout.logp_behaviour[row] == -0.5 * rollout.is_action[row]).all()
 
 
+def test_an_illegal_move_costs_more_than_a_loss():
+    games = play(TicTacToe(), ["." * 9], Scripted("1"), Scripted("1"))
+    rollout, _ = make_rollout(games, np.ones((1, 2), np.bool_), pad_id=0, illegal_penalty=0.75)
+    assert rollout.returns.tolist() == [1.0, -1.75] and rollout.success.tolist() == [True, False]
+
+
 def test_a_side_that_said_nothing_is_left_out():
     games = play(TicTacToe(), ["." * 9] * 2, Scripted("x"), Scripted())
     rollout, sides = make_rollout(games, np.ones((2, 2), np.bool_), pad_id=0)

@@ -98,7 +98,9 @@ class SelfPlay:
         if not self.snapshots:
             self._keep_snapshot()
         games, is_own = self._play()
-        rollout, sides = make_rollout(games, is_own, pad_id=self.tokenizer.pad_id)
+        rollout, sides = make_rollout(
+            games, is_own, pad_id=self.tokenizer.pad_id, illegal_penalty=config.illegal_penalty
+        )
         played = time.perf_counter()
         lesson, metrics = self._make_lesson(rollout, sides)
         metrics |= _describe(games, is_own, rollout)
@@ -112,7 +114,7 @@ class SelfPlay:
         if self.iteration % config.snapshot_every == 0 or is_last:
             self._keep_snapshot()
         if self.iteration % config.evaluate_every == 0 or is_last:
-            metrics |= self.measure("optimal", Player(self.task.rules))
+            metrics |= self.measure("optimal", Player(self.task.rules), split=config.evaluation_split)
         timing = {
             "total_s": time.perf_counter() - start, "rollout_s": played - start, "update_s": updated - played,
             "evaluation_s": time.perf_counter() - updated,

@@ -21,6 +21,8 @@ class SelfPlayConfig:
     """games in each set"""
     temperature: float = 1.0
     """of the moves that are learned from, and of past selves"""
+    illegal_penalty: float = 1.0
+    """taken from a side that lost by an illegal move: where a game is lost anyway it would cost nothing"""
     baseline: Literal["value", "role"] = "value"
     """what results are compared with: the value head (by generalised advantages), or the running mean result
     of the side, first or second to move"""
@@ -37,7 +39,9 @@ class SelfPlayConfig:
     evaluate_every: int = 10
     """iterations between two measurements against the perfect player"""
     evaluation_games: int = 256
-    """games in each of them, from openings of the validation split"""
+    """games in each of them"""
+    evaluation_split: str = "validation"
+    """where their openings come from"""
     update: UpdateConfig = field(default_factory=UpdateConfig)
     """how the policy is changed"""
 
@@ -48,6 +52,7 @@ class SelfPlayConfig:
         _require(self.max_snapshots >= 4, "max_snapshots", self.max_snapshots, "integers from 4")
         for name in ("gae_lambda", "role_decay", "past_share"):
             _require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "numbers in [0, 1]")
+        _require(self.illegal_penalty >= 0, "illegal_penalty", self.illegal_penalty, "numbers from 0")
         _require(self.temperature > 0, "temperature", self.temperature, "positive numbers")
 
 
