@@ -262,6 +262,8 @@ class Draw:
         round: the one whose finds are new.
         replay_share: ρ, of the rows that go to solutions of earlier rounds, and to those of problems that
             were failed before they were solved, as far as there are any.
+        in_proportion: old solutions get their share of all weights where that is more: for models that begin
+            anew, to which no solution is old.
         balance: how problems are weighted by their rate p̂; see ``Balance``.
         band: lowest and highest p̂ of "band".
         with_wrong: only problems with a wrong response as well, for pairs.
@@ -273,6 +275,7 @@ class Draw:
         *,
         round: int,
         replay_share: float = 0.2,
+        in_proportion: bool = False,
         balance: Balance = "none",
         band: tuple[float, float] = (0.3, 0.8),
         with_wrong: bool = False,
@@ -282,7 +285,6 @@ class Draw:
                 f"replay_share must be in [0, 1] and the band rise within it, got {replay_share!r}, {band!r}."
             )
         picked = [r for r in pool.records.values() if r.right and (r.wrong or not with_wrong)]
-        self._replay_share = replay_share
         self.solutions: list[Response] = []
         self._wrong: list[list[Response]] = []
         weights, is_new = [], []
@@ -299,6 +301,8 @@ class Draw:
         was_failed = np.array([r.was_failed for r in picked for _ in r.right], np.bool_)
         self.new = self.weights * new
         self.old = self.weights * (~new | was_failed)
+        share = float((self.weights * ~new).sum() / max(self.weights.sum(), 1e-300))
+        self._old_share = max(replay_share, share) if in_proportion else replay_share
 
     def __len__(self) -> int:
         """Solutions that can be drawn."""
@@ -308,7 +312,7 @@ class Draw:
         """Returns int64[count], places in ``solutions``, the replayed ones last; [0] if there are none."""
         if not len(self):
             return np.zeros(0, np.int64)
-        num_old = round(count * self._replay_share) if self.old.any() else 0
+        num_old = round(count * self._old_share) if self.old.any() else 0
         num_old = num_old if self.new.any() else count
         parts = [
             rng.choice(len(weights), size, p=weights / weights.sum())

@@ -125,6 +125,18 @@ def test_a_share_of_the_rows_is_old_or_was_failed_first():
     assert set(places[:300].tolist()) == {2, 3} and set(places[300:].tolist()) == {0, 1, 2}
 
 
+def test_a_model_that_begins_anew_gets_old_solutions_in_proportion():
+    pool = make_rounds()
+    pool.add("e", [attempt("eee")], round=3)
+    draw = Draw(pool, round=3, replay_share=0.2, in_proportion=True)
+    places = draw.places(make_generator(1, "test"), 100)
+    assert (places == 4).sum() == 20 and set(places[20:].tolist()) == {0, 1, 2, 3}  # one of five is new
+    assert (
+        Draw(pool, round=3, replay_share=0.9, in_proportion=True).places(make_generator(1), 10) == 4
+    ).sum() == 1
+    assert (Draw(pool, round=3, replay_share=0.2).places(make_generator(1), 10) == 4).sum() == 8
+
+
 def test_without_new_solutions_all_rows_are_old_and_without_old_ones_all_are_new():
     pool = make_rounds()
     assert set(Draw(pool, round=3, replay_share=0.2).places(make_generator(2), 200).tolist()) == {0, 1, 2, 3}

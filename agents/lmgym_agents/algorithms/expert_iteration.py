@@ -280,8 +280,9 @@ class ExpertIteration:
         first = part * config.steps_per_update
         steps = range(first, min(first + config.steps_per_update, config.steps))
         draw = Draw(
-            self.pool, round=self.round, replay_share=config.replay_share, balance=config.balance,
-            band=config.band, with_wrong=config.learn == "dpo",
+            self.pool, round=self.round, replay_share=config.replay_share,
+            in_proportion=config.plan.restart, balance=config.balance, band=config.band,
+            with_wrong=config.learn == "dpo",
         )  # fmt: skip
         done = [found for step in steps if (found := self._take_step(draw, step)) is not None]
         self.engine.weights_changed()

@@ -84,7 +84,8 @@ class ExpertIterationConfig:
     max_per_problem: int | None = None
     """different solutions of a problem that are kept, the shortest; none: the preset's"""
     replay_share: float = 0.3
-    """share of the rows that go to solutions of earlier rounds and of problems that were failed at first"""
+    """least share of the rows that goes to solutions of earlier rounds and of problems that were failed at
+    first; with restart they get what is theirs in proportion, if that is more"""
     balance: Balance = "none"
     """none: problems alike; band: those solved now and then alone; hard: more of the seldom solved. Rates of
     success are those of search=best_of_n; other searches keep no wrong responses"""
@@ -144,12 +145,16 @@ class ExpertIterationConfig:
     raise_at: float = 0.8
     """raises the level when a search solves this share of its problems"""
 
+    probe_split: str = "validation"
+    """of the task; where pass@1 and pass@k are measured"""
     probe_problems: int = 128
-    """problems of the validation split on which pass@1 and pass@k are measured"""
+    """problems of it"""
     probe_samples: int = 8
     """k, at temperature 1"""
+    eval_split: str = "test"
+    """of the task; held out, answered greedily"""
     eval_problems: int = 512
-    """problems of the test split and of each out-of-distribution split, answered greedily"""
+    """problems of it and of each out-of-distribution split"""
     ood_splits: tuple[str, ...] | None = None
     """none: all the task's out-of-distribution splits"""
 

@@ -55,10 +55,14 @@ class Probe:
         self._agent = LMAgent(policy, tokenizer, engine=engine)
         ood = tuple(split for split in task.splits if split not in HASHED_SPLITS)
         self._ood = ood if config.ood_splits is None else config.ood_splits
-        problems = distinct_problems(task, "validation", config.probe_problems)
+        problems = distinct_problems(task, config.probe_split, config.probe_problems)
         self._index = np.repeat([problem.index for problem in problems], config.probe_samples)
         self._env = TokenVectorEnv(
-            task, num_envs=len(self._index), split="validation", autoreset_mode="DISABLED", **self._options
+            task,
+            num_envs=len(self._index),
+            split=config.probe_split,
+            autoreset_mode="DISABLED",
+            **self._options,
         )
 
     def __call__(self) -> PolicyNumbers:
@@ -66,7 +70,7 @@ class Probe:
         params = SamplingParams(max_new_tokens=1, temperature=1.0)
         seed = make_key(self._config.seed, "expert", "probe")
         rollout = collect(self._env, self._engine, params, seed=seed, problem_index=self._index)
-        held_out = self._greedy("test")
+        held_out = self._greedy(self._config.eval_split)
         ood = tuple((split, self._greedy(split)) for split in self._ood)
         entropy = -float(rollout.logp_behaviour[rollout.is_action].double().mean())
         return PolicyNumbers(self._read(rollout), entropy, held_out, ood, _discrimination(rollout))
