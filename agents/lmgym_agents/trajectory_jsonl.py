@@ -33,17 +33,10 @@ from lmgym_agents.trajectories import (
     check_tokenizer,
     check_trajectory,
 )
+from lmgym_agents.trajectory_fields import MAX_INT, read_plain, read_source, shorten, take, write_plain
 
 FORMAT: Final = "lmgym-trajectories"
 VERSION: Final = 1
-_SOURCE = {
-    "env_id": str, "env_options": dict, "task": str, "tokenizer": str, "vocab_size": int
-}  # fmt: skip
-_PLAIN = {
-    "terminated": bool, "success": bool, "score": float, "stopped": bool, "num_turns": int, "split": str,
-    "problem_index": int, "actor": str,
-}  # fmt: skip
-_MAX_INT = 2**63 - 1
 
 
 def append_jsonl(path: Path, new: Trajectories, *, on_message: Callable[[str], None] | None = None) -> None:
@@ -134,7 +127,7 @@ def _episode_line(episode: Trajectory) -> bytes:
         "actions": edges.reshape(-1, 2).tolist(),
         "rewards": [[place, float(episode.rewards[place])] for place in places],
         "logps": None if logps is None else logps[episode.is_action].tolist(),
-    } | {name: getattr(episode, name) for name in _PLAIN}
+    } | write_plain(episode)
     return _to_line(fields, "an episode")
 
 
@@ -193,8 +186,7 @@ def _read_header(line: bytes, path: Path) -> TrajectorySource:
             f"{path} does not begin with the header of {FORMAT}, version {VERSION}; record trajectories with "
             "lmgym record."
         )
-    plain = {name: _take(fields, name, kind, f"{path}, line 1") for name, kind in _SOURCE.items()}
-    return TrajectorySource(**plain)
+    return read_source(fields, f"{path}, line 1")
 
 
 def _read_object(line: bytes, what: str) -> dict[str, Any]:
@@ -207,21 +199,12 @@ def _read_object(line: bytes, what: str) -> dict[str, Any]:
     return value
 
 
-def _take(fields: dict[str, Any], name: str, kind: type, what: str) -> Any:
-    value = fields.get(name)
-    if kind is float and type(value) is int and abs(value) <= _MAX_INT:
-        value = float(value)
-    if type(value) is not kind or (isinstance(value, int) and abs(value) > _MAX_INT):
-        raise TrajectoryError(f"{what}: {name} must be of type {kind.__name__}, got {_shorten(value)}.")
-    return value
-
-
 def _read_episode(line: bytes, vocab_size: int, what: str) -> Trajectory:
     fields = _read_object(line, what)
     ids = _integers(fields, "ids", what)
     is_action = np.zeros(len(ids), np.bool_)
     previous = 0
-    for pair in _take(fields, "actions", list, what):
+    for pair in take(fields, "actions", list, what):
         if not _is_pair(pair, len(ids), previous) or pair[0] >= pair[1]:
             raise TrajectoryError(
                 f"{what}: actions must be ascending spans [first, end), got {str(pair)[:40]}"
@@ -229,22 +212,22 @@ def _read_episode(line: bytes, vocab_size: int, what: str) -> Trajectory:
         is_action[pair[0] : pair[1]] = True
         previous = pair[1]
     rewards = np.zeros(len(ids), np.float32)
-    for pair in _take(fields, "rewards", list, what):
+    for pair in take(fields, "rewards", list, what):
         if not (isinstance(pair, list) and len(pair) == 2 and _is_place(pair[0], len(ids) - 1)):
             raise TrajectoryError(f"{what}: rewards must be [token, number], got {str(pair)[:40]}.")
         rewards[pair[0]] = _number(pair[1], what)
     episode = Trajectory(
         input_ids=ids, is_action=is_action, rewards=rewards,
         logp_behaviour=_read_logps(fields.get("logps"), is_action, what),
-        **{name: _take(fields, name, kind, what) for name, kind in _PLAIN.items()},
+        **read_plain(fields, what),
     )  # fmt: skip
     check_trajectory(episode, vocab_size, what)
     return episode
 
 
 def _integers(fields: dict[str, Any], name: str, what: str) -> NDArray[np.int64]:
-    values = _take(fields, name, list, what)
-    if not all(type(value) is int and abs(value) <= _MAX_INT for value in values):
+    values = take(fields, name, list, what)
+    if not all(type(value) is int and abs(value) <= MAX_INT for value in values):
         raise TrajectoryError(f"{what}: {name} must be a list of integers.")
     return np.array(values, np.int64)
 
@@ -262,13 +245,8 @@ def _is_pair(pair: object, last: int, previous: int) -> bool:
 def _number(value: object, what: str) -> float:
     # Bounded before it becomes a float32, which would overflow; NaN fails the comparison.
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e30:
-        raise TrajectoryError(f"{what}: expected a finite number, got {_shorten(value)}.")
+        raise TrajectoryError(f"{what}: expected a finite number, got {shorten(value)}.")
     return float(value)
-
-
-def _shorten(value: object) -> str:
-    is_huge = isinstance(value, int) and abs(value) > _MAX_INT  # too long to be written out
-    return "a huge integer" if is_huge else repr(value)[:40]
 
 
 def _read_logps(values: object, is_action: NDArray[np.bool_], what: str) -> NDArray[np.float32] | None:

@@ -259,3 +259,16 @@ def test_folders_pipes_and_missing_files_are_typed_errors(tmp_path):
 def test_shapes_that_differ_are_refused():
     with pytest.raises(TrajectoryError, match="differ"):
         check_trajectory(make_episode(rewards=np.zeros(3, np.float32)), 9, "it")
+
+
+def test_a_file_is_read_by_its_header(tmp_path):
+    path = tmp_path / "bad.jsonl"
+    append_jsonl(path, make_written(make_episode()))
+    header, episode = path.read_text().splitlines()
+    for changes in ({"vocab_size": 0}, {"vocab_size": 10**30}, {"env_options": []}, {"task": None}):
+        path.write_text(json.dumps(json.loads(header) | changes) + "\n" + episode + "\n")
+        with pytest.raises(TrajectoryError, match="line 1"):
+            read_jsonl(path)
+    path.write_text(json.dumps(json.loads(header) | {"version": 2}) + "\n")
+    with pytest.raises(TrajectoryError, match="version 1"):
+        read_jsonl(path)
