@@ -8,6 +8,7 @@ from lmgym.seeding import make_generator
 from lmgym_agents.search.mcts import MCTS
 from lmgym_agents.search.mcts_config import MCTSConfig
 from lmgym_agents.search.mcts_targets import policy_targets
+from lmgym_agents.search.mcts_tree import GrowingTree
 from lmgym_agents.search.puct import make_prior, puct_scores
 from lmgym_agents.search.results import SearchBudget
 from tests.agents.search.scripted_tree import ScriptedGame, Spell, statistics
@@ -92,6 +93,26 @@ def test_a_decision_reuses_the_tree(seed):
     assert result.stop == "solved"
     assert game.path(result.answer)[0] == first
     assert result.candidates[0].node.path[1] is node
+
+
+def test_a_halving_goes_by_the_visits_of_its_own_decision():
+    """Nine visits of an earlier decision neither count in the schedule nor choose the action."""
+    game = ScriptedGame(width=3, depth=2)
+    config = MCTSConfig(root="gumbel", gumbel_scale=0.0, num_considered=2, max_simulations=4, **ANY)
+    tree = GrowingTree(game.transitions.start(Spell().problems("train", [0])[0]), config)
+    logits = np.log([0.1, 0.5, 0.4])
+    tree.top.open_up(tuple((token,) for token in game.ids), logits, logits, None)
+    tree.top.visits[0], tree.top.totals[0] = 9, 0.0
+    tree.begin_decision(make_generator(0))
+    tried = []
+    for number in range(4):
+        leaf = tree.descend(number, game.transitions)
+        if leaf.status == "open":
+            leaf.status, leaf.raw_value = "dead", 0.5
+        tried.append(leaf.place)
+        tree.back_up(leaf, leaf.raw_value)
+    assert tried == [1, 2, 1, 2]
+    assert tree.decide() == 1
 
 
 def test_several_actions_a_decision():
