@@ -12,7 +12,9 @@ from lmgym_agents.train_commands import TrainPPO, TrainSFT, train_ppo, train_sft
 from lmgym_agents.train_expert_command import TrainExpertIteration, train_expert
 from lmgym_agents.train_ilql_command import TrainILQL, train_ilql
 from lmgym_agents.train_prm_command import TrainPRM, train_prm
+from lmgym_agents.train_proposer_command import TrainProposer, train_proposer
 from lmgym_agents.train_q_command import TrainQ, train_q
+from lmgym_agents.train_self_play_command import TrainSelfPlay, train_self_play
 
 Subcommand = tuple[type, Callable[[Any], int | None]]
 
@@ -24,6 +26,8 @@ SUBCOMMANDS: Mapping[str, Subcommand | Mapping[str, Subcommand]] = {
         "ilql": (TrainILQL, train_ilql),
         "q": (TrainQ, train_q),
         "expert-iteration": (TrainExpertIteration, train_expert),
+        "self-play": (TrainSelfPlay, train_self_play),
+        "proposer": (TrainProposer, train_proposer),
     },
     "eval": (Eval, run_eval),
     "record": (Record, run_record),
