@@ -43,13 +43,33 @@ class KVCache:
     """
 
     def __init__(
-        self, shape: CacheShape, num_slots: int, length: int, dtype: torch.dtype, device: torch.device
+        self,
+        shape: CacheShape,
+        num_slots: int,
+        length: int,
+        dtype: torch.dtype,
+        device: torch.device,
+        *,
+        is_blank: bool = True,
     ):
+        """Makes room.
+
+        Args:
+            shape: of the model.
+            num_slots: slots.
+            length: tokens in each.
+            dtype: of keys and values.
+            device: where they are.
+            is_blank: False: only the first token of each slot is zeros, and memory is taken when it is filled;
+                for who never reads what was not written.
+        """
         self.shape, self.device, self.dtype = shape, device, dtype
         self.num_slots, self.length = num_slots, length
         # Zeros, not rubbish: a masked key has weight 0, but 0 times NaN would still be NaN.
         size = (len(shape.scales), num_slots * length, shape.kv_width)
-        data = torch.zeros(size, dtype=dtype, device=device)
+        data = (torch.zeros if is_blank else torch.empty)(size, dtype=dtype, device=device)
+        if not is_blank:
+            data[:, ::length] = 0
         self.layers = data.unbind(0)
         self.grid = data.unflatten(1, (num_slots, length))
 

@@ -22,7 +22,7 @@ from lmgym_agents.prefix_trie import PrefixTrie
 from lmgym_agents.tree_attention import NewRows, RowsPlan
 
 _MIN_TRUNK = 4  # new tokens of a trunk from which on a pass of its own pays
-_MAX_TOKENS = 4096  # new tokens in one pass
+_MAX_TOKENS = 2048  # new tokens in one pass: beyond that a CPU gains nothing
 _MAX_CELLS = 1 << 17  # cells that are copied for one layer of one pass
 
 

@@ -30,7 +30,6 @@ Method = Literal["auto", "rows", "cascade", "packed"]
 
 _PLANS: dict[str, PlanKind | None] = {"cascade": CascadePlan, "packed": PackedPlan, "rows": None}
 _MIN_SHARED = 32  # tokens of a trunk from which on it is worth reading once for all
-_FIRST_CELLS = 1024
 
 
 class StoreReport(NamedTuple):
@@ -45,7 +44,7 @@ class StoreReport(NamedTuple):
     held: int
     """Tokens held at present."""
     num_bytes: int
-    """Memory taken for them."""
+    """Memory taken for them; on a GPU that for ``max_tokens`` is set aside from the first call on."""
 
     @property
     def hit_rate(self) -> float:
@@ -70,7 +69,8 @@ class PrefixStore:
             policy: its present weights are used at every call.
             max_tokens: most tokens held, see ``bytes_per_token``.
             min_shared: rows that share at least so many tokens read their keys and values together.
-            method: how they do: see ``tree_attention``; "auto" is "cascade", "rows" never.
+            method: how they do, see ``tree_attention``; "rows": they don't; "auto": "cascade" on a CPU,
+                "packed" elsewhere.
 
         Raises:
             InvalidValueError: a size below 1, or an unknown method.
@@ -87,7 +87,9 @@ class PrefixStore:
                 "shared; use RecomputedHidden."
             )
         self._policy, self._forward, self._min_shared = policy, forward, min_shared
-        self._method = "cascade" if method == "auto" else method
+        is_on_cpu = policy.model.device.type == "cpu"
+        # Elsewhere one fused kernel under a mask is better than a merge in many small ones.
+        self._method = method if method != "auto" else "cascade" if is_on_cpu else "packed"
         self._trie = PrefixTrie(max_tokens, policy.vocab_size)
         self._context: int | None = getattr(
             policy.model.config.get_text_config(), "max_position_embeddings", None
@@ -106,7 +108,7 @@ class PrefixStore:
     @property
     def report(self) -> StoreReport:
         """Counts since the store was made."""
-        held, size = len(self._trie), self._cache.length if self._cache else 0
+        held, size = len(self._trie), self._num_touched
         return StoreReport(
             self._num_asked, self.num_computed, self._trie.num_evicted, held, size * self.bytes_per_token
         )
@@ -115,6 +117,7 @@ class PrefixStore:
         """Forgets everything, and gives the memory back."""
         self._trie.clear()
         self._cache: KVCache | None = None
+        self._num_touched = 0
         self._hidden = torch.empty(0)
         self._has_hidden = np.zeros(self._trie.max_tokens + 1, bool)
         self._is_wanted = np.zeros_like(self._has_hidden)
@@ -222,30 +225,24 @@ class PrefixStore:
 
     def _run(self, part: Pass) -> None:
         cells = part.rows.new_cells
-        cache = self._with_room(int(cells.max()))
+        self._num_touched = max(self._num_touched, int(cells.max()) + 1)
         is_wanted = self._is_wanted[cells]
         self._has_hidden[cells] = is_wanted
         last = None if is_wanted.all() else self._indices(is_wanted.nonzero()[0])
         tokens = self._indices(self._trie.tokens(cells))
-        found = self._forward.hidden(tokens, part.kind(cache, part.rows, last))
+        found = self._forward.hidden(tokens, part.kind(self._pool(), part.rows, last))
         self._hidden[self._indices(cells[is_wanted])] = found
         self.num_computed += len(cells)
 
-    def _with_room(self, cell: int) -> KVCache:
-        """Returns the pool, grown to hold this cell."""
-        old = self._cache
-        if old is not None and cell < old.length:
-            return old
-        model, shape = self._policy.model, self._forward.cache_shape
-        size = max(cell + 1, 2 * old.length if old else _FIRST_CELLS)
-        size = min(size, self._trie.max_tokens + 1)
-        grown = KVCache(shape, 1, size, model.dtype, model.device)
-        hidden = grown.layers[0].new_zeros(size, model.config.get_text_config().hidden_size)
-        if old is not None:
-            grown.grid[:, :, : old.length] = old.grid
-            hidden[: old.length] = self._hidden
-        self._cache, self._hidden = grown, hidden
-        return grown
+    def _pool(self) -> KVCache:
+        """Returns the keys and values, cell by cell; the memory is taken at once on a GPU, as needed on a CPU."""
+        if self._cache is None:
+            model, size = self._policy.model, self._trie.max_tokens + 1
+            shape = self._forward.cache_shape
+            self._cache = KVCache(shape, 1, size, model.dtype, model.device, is_blank=False)
+            width = model.config.get_text_config().hidden_size
+            self._hidden = torch.empty(size, width, dtype=model.dtype, device=model.device)
+        return self._cache
 
     def _check(self, rows: Sequence[Row]) -> IntArray:
         """Returns the rows' lengths."""
