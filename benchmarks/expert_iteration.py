@@ -48,11 +48,11 @@ SHARED = (
 )
 """Options of every run."""
 LEARNING = (
-    "--preset rest_em --no-restart --rounds 7 --problems 4096 --samples 8 --steps 120 --learning-rate 2e-3 "
-    "--replay-share 0.3"
+    "--preset rest_em --restart False --rounds 7 --problems 4096 --samples 8 --steps 120 "
+    "--learning-rate 2e-3 --replay-share 0.3"
 )
 STAGNATING = (
-    "--preset star --no-rationalise --no-restart --rounds 7 --problems 512 --no-fresh --steps 40 "
+    "--preset star --rationalise False --restart False --rounds 7 --problems 512 --no-fresh --steps 40 "
     "--learning-rate 2e-3"
 )
 """One greedy answer to each of the same few problems: it repeats what it knows."""
