@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
@@ -16,8 +18,9 @@ from lmgym_agents.engine import Engine
 from lmgym_agents.models import make_tiny_model
 from lmgym_agents.policy import Policy
 from lmgym_agents.prompted_rows import make_rows, sample_answers
+from lmgym_agents.run_options import FolderOptions, ModelOptions
 from lmgym_agents.state_tree import pack, unpack
-from lmgym_agents.train_proposer_command import TrainProposer, WarmStart
+from lmgym_agents.train_proposer_command import TrainProposer, WarmStart, train_proposer
 
 TOKENIZER = make_tokenizer("char")
 
@@ -129,8 +132,8 @@ def test_a_model_that_writes_nonsense_is_paid_and_never_raises():
     for form in (SumProposals(), CountdownProposals()):
         loop = ProposerSolver(make_policy(1), form, TOKENIZER, ProposerConfig(**options))
         metrics = [update.metrics for update in loop.iterations()]
-        assert metrics[0]["posed"] == 0 and metrics[0]["proposer/reward"] == -1.0
-        assert metrics[0]["solve_rate"] == 0.0
+        assert metrics[0]["posed"] == 0 and metrics[0]["reward"] == -1.0
+        assert metrics[0]["success"] == 0.0
 
 
 def test_a_proposer_learns_to_write_problems():
@@ -164,7 +167,7 @@ def test_sampled_answers_are_where_they_say(warm_state):
         ids, acts = answers.rollout.input_ids[row], answers.rollout.is_action[row]
         assert TOKENIZER.decode(ids[~acts]) == PROPOSER_PROMPT and TOKENIZER.decode(ids[acts]) == text
     found = loop.solver.policy.evaluate(answers.rollout.input_ids, answers.rollout.lengths)
-    gap = (found.logps - answers.rollout.logp_behaviour)[answers.rollout.is_action]
+    gap = (found.logps.detach() - answers.rollout.logp_behaviour)[answers.rollout.is_action]
     assert float(gap.abs().max()) < 1e-3
 
 
@@ -176,3 +179,20 @@ def test_bad_options_are_typed_errors():
         TrainProposer(size=9).make_form()
     with pytest.raises(InvalidValueError, match="eval_problems"):
         TrainProposer(eval_problems=0)
+
+
+@pytest.mark.parametrize("form", ["sums", "countdown"])
+def test_the_command_leaves_a_model_and_an_evaluation(form, tmp_path):
+    config = TrainProposer(
+        form=form,
+        size=1,
+        model=ModelOptions(model="nano", device="cpu", threads=1),
+        folder=FolderOptions(out=tmp_path / "run", tensorboard=False),
+        loop=ProposerConfig(iterations=2, proposals=8, attempts=2, evaluation_problems=4),
+        eval_problems=4,
+        sft=SFTConfig(iterations=2, batch_rows=8),
+    )
+    assert train_proposer(config) == 0
+    found = json.loads((tmp_path / "run" / "evaluation.json").read_text())
+    assert {"sft", "proposer"} <= set(found) and 0 <= found["proposer"]["accuracy"] <= 1
+    assert (tmp_path / "run" / "model" / "model.safetensors").exists()

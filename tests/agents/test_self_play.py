@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -17,14 +20,16 @@ from lmgym_agents.agent import LMAgent
 from lmgym_agents.algorithms.policy_gradient import Lesson, PolicyGradient, UpdateConfig
 from lmgym_agents.algorithms.self_play import SelfPlay
 from lmgym_agents.algorithms.self_play_config import SelfPlayConfig
+from lmgym_agents.algorithms.sft import SFTConfig
 from lmgym_agents.engine import Engine
 from lmgym_agents.models import make_tiny_model
 from lmgym_agents.opponents import Choice, ModelSeat, PlayerSeat, as_opponent
 from lmgym_agents.policy import Policy
+from lmgym_agents.run_options import EnvOptions, FolderOptions, ModelOptions
 from lmgym_agents.sampling import SamplingParams
 from lmgym_agents.self_play_rollout import make_rollout, play_games
 from lmgym_agents.state_tree import pack, unpack
-from lmgym_agents.train_self_play_command import check_game
+from lmgym_agents.train_self_play_command import TrainSelfPlay, check_game, train_self_play
 
 TOKENIZER = make_tokenizer("char")
 
@@ -274,3 +279,21 @@ def test_bad_options_are_typed_errors():
         play(task, ["xxxoo...."], seat, seat)
     with pytest.raises(InvalidValueError, match=r"seating must be \[1, 2\]"):
         play_games(task.rules, ["." * 9], [seat], np.zeros((2, 2), np.int64), TOKENIZER, seed=0)
+
+
+def test_the_command_leaves_a_model_and_ratings_and_goes_on(tmp_path):
+    config = TrainSelfPlay(
+        env=EnvOptions(env="lmgym/TicTacToe-v0", level=1),
+        model=ModelOptions(model="nano", device="cpu", threads=1),
+        folder=FolderOptions(out=tmp_path / "run", checkpoint_every=2, tensorboard=False),
+        self_play=SelfPlayConfig(iterations=2, games=8, evaluation_games=4, evaluate_every=1),
+        games_a_pair=2,
+        sft=SFTConfig(iterations=2, batch_rows=8),
+    )
+    assert train_self_play(config) == 0
+    found = json.loads((tmp_path / "run" / "ratings.json").read_text())
+    assert found["ratings"]["names"] == ["random", "0", "2", "perfect"] and found["ratings"]["elo"][0] == 0
+    assert (tmp_path / "run" / "ratings.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "run" / "model" / "model.safetensors").exists()
+    folder = dataclasses.replace(config.folder, resume=True)
+    assert train_self_play(dataclasses.replace(config, folder=folder)) == 0

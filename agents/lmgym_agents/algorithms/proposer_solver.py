@@ -2,7 +2,7 @@
 
     algorithm = ProposerSolver(policy, SumProposals(), tokenizer, ProposerConfig(iterations=100))
     for update in algorithm.iterations():
-        print(update.step, update.metrics["solve_rate"], update.metrics.get("held_out"))
+        print(update.step, update.metrics["success"], update.metrics.get("held_out"))
 
 One iteration: the proposer answers a fixed prompt with problems as text; a form reads each, solves it and
 refuses what is none, what belongs to a held-out split and what was proposed before; the solver tries each of
@@ -92,8 +92,8 @@ class ProposerSolver:
         made = time.perf_counter()
         rewards = self._pay(reasons, rates)
         metrics |= {
-            "proposer/reward": float(rewards.mean()),
-            "solve_rate": float(rates.mean()) if len(rates) else 0.0,
+            "reward": float(rewards.mean()),
+            "success": float(rates.mean()) if len(rates) else 0.0,
             "learnable": float(((rates > 0) & (rates < 1)).float().mean()) if len(rates) else 0.0,
         }
         lesson = Lesson(proposed.rollout, _spread(rewards - rewards.mean(), proposed), config.temperature)
