@@ -81,8 +81,8 @@ class Majority:
         verdicts = self._transitions.verify([one.state for one in episodes])
         for (state, _, _), verdict in zip(episodes, verdicts, strict=True):
             turns = [turn.text.strip() for turn in state.turns if turn.role == "agent"]
-            has_answer = verdict.answer is not None
-            found.append(_Said(has_answer, verdict.answer if has_answer else "\n".join(turns)))
+            answer = "\n".join(turns) if verdict.answer is None else verdict.answer
+            found.append(_Said(verdict.answer is not None, answer))
         return found
 
 

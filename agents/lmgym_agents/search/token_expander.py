@@ -7,6 +7,7 @@ out: where hidden states come from (``state_model``).
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,9 +15,12 @@ from numpy.typing import NDArray
 
 from lmgym.envs.token import allowed_tokens
 from lmgym.errors import InvalidValueError
-from lmgym_agents.search.expansion import Candidates, no_candidates
+from lmgym_agents.search.expansion import NO_COUNTS, Candidates, no_candidates
 from lmgym_agents.search.states import SearchState, Transitions
 from lmgym_agents.state_model import StateModel
+
+_MAX_NUMBERS = 1 << 26
+"""Log-probs that one call of the model returns: 256 MiB, and as much for Q."""
 
 
 class TokenExpander:
@@ -66,9 +70,15 @@ class TokenExpander:
         longest = self._model.max_length
         rows = [i for i, s in enumerate(states) if longest is None or len(s.tokens) <= longest]
         found = [no_candidates("too_long")] * len(states)
-        if not rows:
-            return found
-        said = self._model.evaluate([states[i].tokens for i in rows])
+        size = max(1, _MAX_NUMBERS // self._model.vocab_size)
+        for part in (rows[start : start + size] for start in range(0, len(rows), size)):
+            for row, candidates in zip(part, self._score([states[i] for i in part]), strict=True):
+                found[row] = candidates
+        return found
+
+    def _score(self, states: Sequence[SearchState]) -> list[Candidates]:
+        """Returns the candidates of states that one forward pass takes."""
+        said = self._model.evaluate([state.tokens for state in states])
         logps = said.logps[:, self._allowed].astype(np.float64)
         q = None if said.q is None else said.q[:, self._allowed].astype(np.float64)
         # What can't be compared is left out and counted; -inf is an honest "never".
@@ -76,26 +86,22 @@ class TokenExpander:
         bad_q = np.zeros_like(bad_logps) if q is None else ~np.isfinite(q)
         ranked = np.where(bad_logps | bad_q, -np.inf, logps)
         order, num_kept = self._choose(ranked)
-        values = [None] * len(rows) if said.values is None else said.values.tolist()
-        for place, (row, value) in enumerate(zip(rows, values, strict=True)):
+        values = np.zeros(len(states)) if said.values is None else said.values.astype(np.float64)
+        nan_logps, nan_q = bad_logps.sum(axis=1).tolist(), bad_q.sum(axis=1).tolist()
+        found = []
+        for place, value in enumerate(values.tolist()):
             kept = order[place, : num_kept[place]]
-            counts = {
-                name: number
-                for name, number in (
-                    ("nan_logps", int(bad_logps[place].sum())),
-                    ("nan_q", int(bad_q[place].sum())),
-                    ("nan_values", int(value is not None and not np.isfinite(value))),
-                )
-                if number
-            }
-            found[row] = Candidates(
-                tuple([self._actions[at] for at in kept.tolist()]),
-                ranked[place, kept],
-                None if q is None else q[place, kept],
-                None if "nan_values" in counts else value,
-                1,
-                counts,
-            )
+            is_known = math.isfinite(value)
+            counts = NO_COUNTS
+            if nan_logps[place] or nan_q[place] or not is_known:
+                numbers = {
+                    "nan_logps": nan_logps[place], "nan_q": nan_q[place], "nan_values": int(not is_known),
+                }  # fmt: skip
+                counts = {name: number for name, number in numbers.items() if number}
+            actions = tuple([self._actions[at] for at in kept.tolist()])
+            known = None if said.values is None or not is_known else value
+            worth = None if q is None else q[place, kept]
+            found.append(Candidates(actions, ranked[place, kept], worth, known, 1, counts))
         return found
 
     def _choose(self, ranked: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

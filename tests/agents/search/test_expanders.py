@@ -14,6 +14,7 @@ from lmgym_agents.engine import Engine
 from lmgym_agents.policy import Policy
 from lmgym_agents.q_model import QModel, QStates
 from lmgym_agents.sampling import SamplingParams
+from lmgym_agents.search import token_expander
 from lmgym_agents.search.leaf_values import VerifierValues
 from lmgym_agents.search.sampling_expander import ResponseExpander, StepExpander
 from lmgym_agents.search.states import Transitions
@@ -78,6 +79,13 @@ def test_q_and_values_come_from_the_same_pass(policy):
         tokens = [action[0] for action in candidates.actions]
         assert candidates.q == pytest.approx(said.q[place, tokens], abs=1e-5)
         assert candidates.value == pytest.approx(said.values[place], abs=1e-5)
+
+
+def test_large_vocabularies_are_asked_about_in_parts(policy, monkeypatch):
+    whole = TokenExpander(PolicyStates(policy), TRANSITIONS, top_k=4).expand(STATES, seed=0)
+    monkeypatch.setattr(token_expander, "_MAX_NUMBERS", 5 * TOKENIZER.vocab_size)
+    parts = TokenExpander(PolicyStates(policy), TRANSITIONS, top_k=4).expand(STATES, seed=0)
+    assert [one.actions for one in whole] == [one.actions for one in parts]
 
 
 def scripted(edges, **options):
