@@ -17,6 +17,8 @@ from lmgym.tasks.countdown.knobs import LEVELS as COUNTDOWN_LEVELS
 from lmgym.tasks.countdown.task import Countdown
 from lmgym.tasks.maze.task import LEVELS as MAZE_LEVELS
 from lmgym.tasks.maze.task import Maze
+from lmgym.tasks.nim.task import LEVELS as NIM_LEVELS
+from lmgym.tasks.nim.task import Nim
 from lmgym.tasks.order.knobs import LEVELS as ORDER_LEVELS
 from lmgym.tasks.order.task import Order
 from lmgym.tasks.order.text import seen_wordings
@@ -26,6 +28,8 @@ from lmgym.tasks.rewrite.task import Rewrite
 from lmgym.tasks.sliding_puzzle.boards import layers
 from lmgym.tasks.sliding_puzzle.task import EXTRA, SlidingPuzzle
 from lmgym.tasks.sliding_puzzle.task import LEVELS as PUZZLE_LEVELS
+from lmgym.tasks.tic_tac_toe.task import LEVELS as TIC_TAC_TOE_LEVELS
+from lmgym.tasks.tic_tac_toe.task import TicTacToe
 from lmgym.tasks.word_problem.levels import LEVELS as WORD_PROBLEM_LEVELS
 from lmgym.tasks.word_problem.task import WordProblem
 from lmgym.tasks.wordle.task import LEVELS as WORDLE_LEVELS
@@ -250,3 +254,33 @@ def test_the_page_of_the_sliding_puzzle_is_true() -> None:
         state, reply, _ = task.respond(state, Turn("agent", text))
         lines += [f"agent   {text}", *([] if reply is None else [f"reply   {reply[1:]}"])]
     assert "\n".join(lines) in page
+
+
+def play_out(task: Nim | TicTacToe, problem: Problem) -> str:
+    state, lines = task.start(problem), [f"prompt  {problem.prompt}"]
+    for text in task.demonstrations(problem, np.random.default_rng(0)):
+        state, reply, _ = task.respond(state, Turn("agent", text))
+        lines += [f"agent   {text}", *([] if reply is None else [f"reply   {reply[1:]}"])]
+    return "\n".join(lines)
+
+
+def test_the_page_of_nim_is_true() -> None:
+    page = (PAGES / "nim.md").read_text()
+    for level, (num_heaps, largest) in NIM_LEVELS.items():
+        task = Nim(level=level)
+        prompts = [task.problem(split, index).prompt for split, index in (("train", 3), ("ood_heaps", 1))]
+        assert f"| {level} | {num_heaps} | {largest} | `{prompts[0]}` | `{prompts[1]}` |" in page
+    task = Nim(level=4)
+    assert play_out(task, task.problem("train", 1)) in page
+    sizes = [len({p.key for p in Nim().problems(split, range(2000))}) for split in HASHED_SPLITS]
+    assert "level 1 has {}, {} and {} of them".format(*sizes) in page
+
+
+def test_the_page_of_tic_tac_toe_is_true() -> None:
+    page = (PAGES / "tic_tac_toe.md").read_text()
+    for level, (openings, others) in TIC_TAC_TOE_LEVELS.items():
+        task = TicTacToe(level=level)
+        prompts = [task.problem(split, at).prompt for split, at in (("train", 3), ("ood_openings", 1))]
+        cells = ("–".join(map(str, openings)), "–".join(map(str, others)), *(f"`{text}`" for text in prompts))
+        assert f"| {level} | {' | '.join(cells)} |" in page
+    assert play_out(TicTacToe(), TicTacToe().problem("train", 1)) in page
