@@ -239,7 +239,7 @@ def make_marks(runs: Sequence[Row], data: Row) -> list[Any]:
                           if run["method"] == method])
         for method in METHODS
     }  # fmt: skip
-    pairs = [("ilql", "filtered_bc"), ("filtered_bc", "bc"), ("ilql", "mc")]
+    pairs = [("ilql", "filtered_bc"), ("filtered_bc", "bc")]
     differences = {
         f"{METHODS[a]} minus {METHODS[b]}": by_method[a] - by_method[b] for a, b in pairs
     }  # fmt: skip
@@ -262,12 +262,15 @@ def draw(rows: Sequence[Row], runs: Sequence[Row], data: Row) -> None:
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.2), sharey=True)
     colours = dict(zip(METHODS, ("#0072B2", "#56B4E9", "#E69F00", "#D55E00"), strict=True))
+    floor = -(MAX_MOVES + 1.0)
     for place, row in enumerate(rows):
-        left.bar(place, row["return"] + MAX_MOVES + 1, bottom=-(MAX_MOVES + 1), color=colours[row["method"]])
+        left.bar(place, row["return"] - floor, bottom=floor, color=colours[row["method"]])
         left.errorbar(place, row["return"], yerr=row["half_width"] or 0, color="#222222", capsize=4)
-        left.annotate(f"{row['return']:.1f}", (place, -(MAX_MOVES + 1) + 0.3), ha="center", color="white")
+        top = row["return"] + (row["half_width"] or 0)
+        left.annotate(f"{row['return']:.1f}", (place, top + 0.2), ha="center", va="bottom")
     left.set_xticks(range(len(rows)), [METHODS[row["method"]] for row in rows])
     left.set_ylabel("mean return over all starts")
+    left.set_ylim(floor - 1.5, BEST_RETURN + 2)  # far below are policies that say what is no move
     for run_ in runs:
         steps, values = zip(*run_["curve"], strict=True)
         label = METHODS[run_["method"]] if run_["seed"] == 0 else None
@@ -279,7 +282,7 @@ def draw(rows: Sequence[Row], runs: Sequence[Row], data: Row) -> None:
         axes.spines[["top", "right"]].set_visible(False)
     right.annotate("best possible", (0, BEST_RETURN), va="bottom", fontsize=8)
     right.annotate("the data", (0, data["return"]), va="bottom", fontsize=8)
-    right.legend(frameon=False, loc="center right", fontsize=8)
+    right.legend(frameon=False, loc="center left", fontsize=8)
     figure.suptitle("Offline learning from walks to random squares, LMRL-Gym's maze", fontsize=11)
     figure.savefig(ROOT / "docs" / "offline.png", dpi=150)
 
