@@ -56,7 +56,11 @@ class ProblemSearch:
             found, self._new = self._new, []
             return found
         self._lower = max(self._lower, min(self._upper, self._frontier.least / self._excess))
-        self.account.stop = "solved" if self._is_proven() else self.account.used_up()
+        used_up = self.account.used_up()
+        if used_up in ("tokens", "nodes"):
+            self._take_free_ends()
+        if self.account.stop is None and self._frontier:
+            self.account.stop = "solved" if self._is_proven() else used_up
         room, nodes = self.account.room(), list[Node]()
         while self.account.stop is None and len(nodes) < min(self._config.pops, room):
             # While popped nodes wait to be expanded, what is left on the heap proves nothing.
@@ -73,6 +77,22 @@ class ProblemSearch:
         if self.account.stop is None and not nodes:
             self.account.stop = "solved" if self._goals else "exhausted"
         return nodes if self.account.stop is None else []
+
+    def _take_free_ends(self) -> None:
+        """Judges the ends that stand first on the frontier: to reach them the model need not be asked."""
+        while self.account.stop is None and self._frontier and not self._is_proven():
+            family, places = self._frontier.peek()
+            if family.found is not None:
+                assert family.node.state is not None
+                action = family.found.actions[places[0]]
+                is_whole = self._config.order == "q_star"
+                if is_whole or not self._transitions.apply(family.node.state, action).is_over:
+                    return
+            self._frontier.pop()
+            for at in places:
+                self._step(family, at, [])
+            if family.found is None:
+                self._end(family.node, family.node.estimate)
 
     def _is_proven(self) -> bool:
         """Whether an answer was found that nothing open can beat: by more than ``weight`` if not anytime."""

@@ -88,6 +88,11 @@ class Frontier:
         """The f of what is popped next; inf: nothing."""
         return self._heap[0][0] if self._heap else float("inf")
 
+    def peek(self) -> tuple[Family, list[int]]:
+        """Returns what ``pop`` would."""
+        _, _, _, rank, family = self._heap[0]
+        return family, family.ranked if rank == _WHOLE else family.ranked[rank : rank + 1]
+
     def pop(self) -> tuple[Family, list[int]]:
         """Removes the best entry and returns its family, with the places of the edges that it stands for."""
         _, depth, number, rank, family = self._heap[0]
