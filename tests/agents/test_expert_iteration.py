@@ -230,6 +230,14 @@ def test_an_alarm_rings_and_its_remedy_is_applied(remedy):
     assert is_base == (remedy == "reset")
 
 
+@pytest.mark.parametrize(("alarm", "level"), [("stagnation", 2), ("collapse", 1)])
+def test_only_a_policy_that_stagnates_gets_harder_problems(alarm, level):
+    options = {"remedy": "fresh_levels", "fresh": False, "start_level": 1, "last_level": 2}
+    algorithm, _ = make(Math(level=2), CharTokenizer(), **options)
+    assert f"level {level}" in algorithm._apply_remedy(alarm)
+    assert algorithm.level == level and algorithm.posed.is_fresh
+
+
 def test_problems_are_new_each_round_or_the_same_and_failed_ones_come_back():
     posed = {}
     for fresh in (True, False):

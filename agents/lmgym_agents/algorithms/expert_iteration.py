@@ -46,7 +46,7 @@ from lmgym_agents.demonstrations import Rows, TaskDemonstrations
 from lmgym_agents.engine import Engine
 from lmgym_agents.policy import Policy
 from lmgym_agents.reference import Reference
-from lmgym_agents.round_diagnosis import RoundRecord, describe_alarm, find_alarm
+from lmgym_agents.round_diagnosis import AlarmKind, RoundRecord, describe_alarm, find_alarm
 from lmgym_agents.search.results import Progress, SearchMethod, SearchResult
 from lmgym_agents.search.states import Transitions
 from lmgym_agents.solution_pool import AddedCounts, Draw, SolutionPool, merge_counts
@@ -346,7 +346,7 @@ class ExpertIteration:
         alarm = find_alarm([*self.history, record], self.config.alarm_rule)
         if alarm is not None:
             self._say(describe_alarm([*self.history, record], alarm))
-            record = replace(record, alarm=alarm, remedy=self._apply_remedy())
+            record = replace(record, alarm=alarm, remedy=self._apply_remedy(alarm))
         elif (record.search_success or 0) >= self.config.raise_at and self.level < self.last_level:
             self._say(
                 f"Round {record.round} solved {record.search_success:.1%}: level {self.level + 1} next."
@@ -358,7 +358,7 @@ class ExpertIteration:
         ood = plain.pop("ood")
         return plain | {f"ood/{name}": rate for name, rate in ood.items()}
 
-    def _apply_remedy(self) -> str:
+    def _apply_remedy(self, alarm: AlarmKind) -> str:
         """Returns in words what was done, "" for nothing."""
         config = self.config
         if config.remedy == "temperature":
@@ -367,7 +367,8 @@ class ExpertIteration:
             done = f"temperature {self.temperature:.2f}"
         elif config.remedy == "fresh_levels":
             self.posed.is_fresh = True
-            self._set_level(min(self.level + 1, self.last_level))
+            # A policy that has lost what it could do needs no harder problems.
+            self._set_level(min(self.level + (alarm == "stagnation"), self.last_level))
             done = f"new problems at level {self.level}"
         elif config.remedy == "reset":
             self._is_reset_due = True
