@@ -5,8 +5,8 @@
 A Llama of 4 layers and width 256 in float32; 8 states of 256 tokens, 32 candidate actions of 8 tokens each.
 Every way gives the log-prob of each of the 256 candidates:
 
-- "every pair": all 256 rows of 264 tokens through the model, with the forward pass and the kernels of the ways
-  that share ("ours"; in the batch size that is fastest here), and with transformers' in one batch;
+- "every pair": all 256 rows of 264 tokens through the model, with the forward pass and the kernels of the
+  ways that share ("ours"; in the batch size that is fastest here), and with transformers' in one batch;
 - "every pair, top layer where needed": the same without what the last layer does above its attention at the
   tokens of the state, which nobody reads: the fairest opponent, though the count of tokens no longer says
   what is to be gained, the count of operations does;

@@ -60,8 +60,8 @@ class KVCache:
             length: tokens in each.
             dtype: of keys and values.
             device: where they are.
-            is_blank: False: only the first token of each slot is zeros, and memory is taken when it is filled;
-                for who never reads what was not written.
+            is_blank: False: only the first token of each slot is zeros, and memory is taken as it is filled;
+                for those who never read what was not written.
         """
         self.shape, self.device, self.dtype = shape, device, dtype
         self.num_slots, self.length = num_slots, length

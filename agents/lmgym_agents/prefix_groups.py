@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmgym_agents.kv_cache import IntArray
+from lmgym_agents.request_checks import check_ids
 
 
 class SortedRows(NamedTuple):
@@ -21,14 +22,19 @@ class SortedRows(NamedTuple):
     """int64[n], where each of the given rows stands among them; equal rows stand at one place."""
 
 
-def sort_rows(rows: Sequence[Sequence[int] | NDArray[np.int64]]) -> SortedRows:
-    """Returns n rows, none of them empty and no token negative, sorted and without repetitions."""
+def sort_rows(rows: Sequence[Sequence[int] | NDArray[np.int64]], vocab_size: int) -> SortedRows:
+    """Returns n rows, none of them empty, sorted and without repetitions.
+
+    Raises:
+        TokenOutOfVocabularyError: an id that is not in [0, vocab_size).
+    """
     lengths = np.array([len(row) for row in rows])
-    ids = np.zeros((len(rows), int(lengths.max()) + 1), ">u4")  # 0 beyond the end: shorter rows come first
+    ids = np.zeros((len(rows), int(lengths.max()) + 1), np.int64)
     for place, row in enumerate(rows):
         ids[place, : len(row)] = row
-    ids[np.arange(ids.shape[1]) < lengths[:, None]] += 1
-    order = ids.view(f"S{4 * ids.shape[1]}")[:, 0].argsort(kind="stable")
+    check_ids(ids.ravel(), "a row", vocab_size)
+    ids += np.arange(ids.shape[1]) < lengths[:, None]  # 0 beyond the end: a prefix comes first
+    order = ids.astype(">u4").view(f"S{4 * ids.shape[1]}")[:, 0].argsort(kind="stable")
     ids, lengths = ids[order], lengths[order]
     differs = ids[1:] != ids[:-1]
     differs[:, -1] = True
@@ -39,8 +45,8 @@ def sort_rows(rows: Sequence[Sequence[int] | NDArray[np.int64]]) -> SortedRows:
     places = np.empty(len(rows), np.int64)
     places[order] = is_new.cumsum() - 1
     kept = is_new.nonzero()[0]
-    tokens = ids.astype(np.int64) - 1
-    return SortedRows([tokens[place, : lengths[place]].tolist() for place in kept], overlaps[kept], places)
+    ids -= 1
+    return SortedRows([ids[place, : lengths[place]].tolist() for place in kept], overlaps[kept], places)
 
 
 class Group(NamedTuple):

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from lmgym.errors import InvalidValueError
 from lmgym_agents.decoder import make_forward
-from lmgym_agents.errors import ContextLengthError, TokenOutOfVocabularyError, UnsupportedModelError
+from lmgym_agents.errors import ContextLengthError, UnsupportedModelError
 from lmgym_agents.kv_cache import IntArray, KVCache
 from lmgym_agents.policy import Policy
 from lmgym_agents.prefix_groups import SortedRows, sort_rows
@@ -87,7 +87,8 @@ class PrefixStore:
                 "shared; use RecomputedHidden."
             )
         self._policy, self._forward, self._min_shared = policy, forward, min_shared
-        is_on_cpu = policy.model.device.type == "cpu"
+        self._dtype, self._device = policy.model.dtype, policy.model.device
+        is_on_cpu = self._device.type == "cpu"
         # Elsewhere one fused kernel under a mask is better than a merge in many small ones.
         self._method = method if method != "auto" else "cascade" if is_on_cpu else "packed"
         self._trie = PrefixTrie(max_tokens, policy.vocab_size)
@@ -103,7 +104,7 @@ class PrefixStore:
         """Memory of one token: keys and values of all layers, and a hidden state."""
         shape, model = self._forward.cache_shape, self._policy.model
         width = len(shape.scales) * shape.kv_width + model.config.get_text_config().hidden_size
-        return width * model.dtype.itemsize
+        return width * self._dtype.itemsize
 
     @property
     def report(self) -> StoreReport:
@@ -141,7 +142,7 @@ class PrefixStore:
         lengths = self._check(rows)
         self._num_asked += int(lengths.sum())
         self._look_up_weights(int(lengths.max()))
-        batch = self._sorted(rows)
+        batch = sort_rows(rows, self._policy.vocab_size)
         wanted = np.full(len(batch.rows), self._trie.max_tokens)
         np.minimum.at(wanted, batch.places, lengths - 1 if firsts is None else np.asarray(firsts))
         try:
@@ -235,13 +236,12 @@ class PrefixStore:
         self.num_computed += len(cells)
 
     def _pool(self) -> KVCache:
-        """Returns the keys and values, cell by cell; the memory is taken at once on a GPU, as needed on a CPU."""
+        """Returns the keys and values, cell by cell; on a CPU memory is taken only as cells are filled."""
         if self._cache is None:
-            model, size = self._policy.model, self._trie.max_tokens + 1
-            shape = self._forward.cache_shape
-            self._cache = KVCache(shape, 1, size, model.dtype, model.device, is_blank=False)
-            width = model.config.get_text_config().hidden_size
-            self._hidden = torch.empty(size, width, dtype=model.dtype, device=model.device)
+            dtype, device, size = self._dtype, self._device, self._trie.max_tokens + 1
+            self._cache = KVCache(self._forward.cache_shape, 1, size, dtype, device, is_blank=False)
+            width = self._policy.model.config.get_text_config().hidden_size
+            self._hidden = torch.empty(size, width, dtype=dtype, device=device)
         return self._cache
 
     def _check(self, rows: Sequence[Row]) -> IntArray:
@@ -262,17 +262,6 @@ class PrefixStore:
             )
         return lengths
 
-    def _sorted(self, rows: Sequence[Row]) -> SortedRows:
-        batch = sort_rows(rows)
-        lowest, highest = min(map(min, batch.rows)), max(map(max, batch.rows))
-        size = self._policy.vocab_size
-        if lowest < 0 or highest >= size:
-            raise TokenOutOfVocabularyError(
-                f"a row holds token {lowest if lowest < 0 else highest}; the model knows 0 … {size - 1}. "
-                "Does the tokenizer belong to this model?"
-            )
-        return batch
-
     def _look_up_weights(self, length: int) -> None:
         """Reads the model's tensors as they are now, and forgets what others have computed."""
         weights = tuple(
@@ -281,8 +270,9 @@ class PrefixStore:
         )
         if weights != self._weights:
             self._weights = weights
+            self._dtype, self._device = self._policy.model.dtype, self._policy.model.device
             self.clear()
         self._forward.refresh(length)
 
     def _indices(self, values: IntArray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(values)).to(self._policy.model.device)
+        return torch.from_numpy(np.ascontiguousarray(values)).to(self._device)
