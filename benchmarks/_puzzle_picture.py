@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,19 +23,29 @@ STYLES = {
 }
 
 
+SHARES: tuple[tuple[str, Callable[[dict[str, Any]], float | None]], ...] = (
+    ("boards\nover-estimated", lambda part: part["quality"]["inadmissible_rate"]),
+    ("moves not\nconsistent", lambda part: part["quality"]["inconsistent_rate"]),
+    ("best move\nis found", lambda part: part["quality"]["best_action_rate"]),
+    ("solved with-\nout search", lambda part: part.get("greedy", {}).get("solved")),
+)
+
+
 def draw(parts: Sequence[dict[str, Any]]) -> bytes:
     """Returns a PNG of three panels, means over seeds."""
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for part in parts:
         groups[part["name"].partition("-")[0]].append(part)
     figure = Figure(figsize=(13.5, 4.3), dpi=130, layout="constrained", facecolor="white")
-    values, expansions, costs = figure.subplots(1, 3)
+    values, expansions, shares = figure.subplots(1, 3)
+    num_valued = 0
     for name, group in groups.items():
         label, colour = STYLES[name]
         if "quality" in group[0]:
             _draw_values(values, group, label, colour)
+            _draw_shares(shares, num_valued, group, label, colour)
+            num_valued += 1
         _draw_expansions(expansions, group, label, colour)
-        _draw_costs(costs, group, label, colour)
     _, high = values.get_xlim()
     values.plot([0, high], [0, high], color="#555555", linewidth=1, dashes=(4, 3), zorder=0)
     values.text(0.97, 0.03, "above the line: over-estimated, not admissible", transform=values.transAxes,
@@ -43,9 +53,10 @@ def draw(parts: Sequence[dict[str, Any]]) -> bytes:
     _style(values, "What is said of the cost to the goal", "moves to the goal", "median, 10–90 %")
     _style(expansions, "States expanded by A*", "moves to the goal", "mean, log scale")
     expansions.set_yscale("log")
-    _style(costs, "Cost and work, by weight of the heuristic", "states expanded, mean, log scale",
-           "cost / least cost")  # fmt: skip
-    costs.set_xscale("log")
+    _style(shares, "The values as they are", "", "share")
+    shares.set_xticks(range(len(SHARES)), [name for name, _ in SHARES])
+    shares.set_ylim(0, 1.3)
+    shares.set_yticks(np.linspace(0, 1, 6))
     figure.suptitle("A* on the 8-puzzle as text, with a language model's Q as its heuristic", x=0.012,
                     ha="left", fontsize=13, fontweight="bold", color="#222222")  # fmt: skip
     picture = io.BytesIO()
@@ -71,14 +82,14 @@ def _draw_expansions(axes: Axes, group: Sequence[dict[str, Any]], label: str, co
     axes.plot(at, [np.mean(by_distance[d]) for d in at], "o-", color=colour, markersize=3, label=label)
 
 
-def _draw_costs(axes: Axes, group: Sequence[dict[str, Any]], label: str, colour: str) -> None:
-    weights = [found["weight"] for found in group[0]["searches"]]
-    x = [np.mean([part["searches"][at]["expansions"] for part in group]) for at in range(len(weights))]
-    y = [np.mean([part["searches"][at]["cost_ratio"] for part in group]) for at in range(len(weights))]
-    axes.plot(x, y, "o-", color=colour, label=label)
-    for weight, across, up in zip(weights, x, y, strict=True):
-        axes.annotate(f"{weight:g}", (across, up), xytext=(4, 5), textcoords="offset points", fontsize=8,
-                      color=colour)  # fmt: skip
+def _draw_shares(axes: Axes, place: int, group: Sequence[dict[str, Any]], label: str, colour: str) -> None:
+    """Draws a bar for each share that the group has, means over seeds, with the seeds as points."""
+    for at, (_, read) in enumerate(SHARES):
+        shares = [share for part in group if (share := read(part)) is not None]
+        if shares:
+            x = at + 0.26 * (place - 1)
+            axes.bar(x, np.mean(shares), 0.24, color=colour, alpha=0.8, label=label if at == 0 else None)
+            axes.plot([x] * len(shares), shares, ".", color="#222222", markersize=4)
 
 
 def _style(axes: Axes, title: str, x: str, y: str) -> None:

@@ -11,7 +11,7 @@ Its values are the heuristic of A* (f = g + weight · h, children made only when
    the best move is a best one;
 2. the searches, on held-out problems: cost of the answer against the least one, and states expanded.
 
-    python benchmarks/sliding_puzzle.py                # about 10 minutes of one quiet core
+    python benchmarks/sliding_puzzle.py                # about 5 minutes of one quiet core
     python benchmarks/sliding_puzzle.py --draw-only    # the picture and the record from what was run
 
 Every trained network's results are kept in --out; what is finished there is not run again.
@@ -320,7 +320,10 @@ def main(options: Options) -> None:
             )
     rows = make_rows(parts)
     console.print(make_table(rows))
-    console.print(f"wrote {write_record('sliding_puzzle', rows, make_marks(rows))}")
+    record = write_record(
+        "sliding_puzzle", rows, make_marks(rows), command="python benchmarks/sliding_puzzle.py"
+    )
+    console.print(f"wrote {record}")
     picture = ROOT / "docs" / "sliding_puzzle.png"
     picture.write_bytes(draw(parts))
     console.print(f"wrote {picture}")
