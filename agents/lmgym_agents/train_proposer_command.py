@@ -50,7 +50,7 @@ class TrainProposer:
     """digits of the longest number, or level of countdown"""
     model: Annotated[ModelOptions, Flat] = field(default_factory=ModelOptions)
     folder: Annotated[FolderOptions, Flat] = field(default_factory=FolderOptions)
-    loop: Annotated[ProposerConfig, Flat] = field(default_factory=ProposerConfig)
+    loop: Annotated[ProposerConfig, tyro.conf.arg(name="")] = field(default_factory=ProposerConfig)
     eval_problems: int = 1000
     """problems of the test split that are measured before and after the loop"""
     sft: SFTConfig = field(default_factory=lambda: SFTConfig(iterations=150))

@@ -140,11 +140,13 @@ def make_warm_start(
 
 
 def measure(algorithm: SelfPlay) -> dict[str, Any]:
-    """Returns results on test openings against a perfect and a random player, playing greedily."""
+    """Returns results against a perfect and a random player, playing greedily, by split of the openings."""
     rules = algorithm.task.rules
     found: dict[str, Any] = {}
-    for name, mistakes in (("optimal", 0.0), ("random", 1.0)):
-        found |= algorithm.measure(name, Player(rules, mistakes), split="test")
+    for split in ("train", "test"):
+        found[split] = {}
+        for name, mistakes in (("optimal", 0.0), ("random", 1.0)):
+            found[split] |= algorithm.measure(name, Player(rules, mistakes), split=split)
     return found
 
 
@@ -171,12 +173,13 @@ def _report(result: TrainingResult, path: str) -> None:
         console.print(f"Go on with the same command and:\n  --out {path} --resume", soft_wrap=True)
         return
     found = result.findings["self_play"]
-    table = Table(title="Greedy, on openings of the test split", title_justify="left")
-    for column in ("against", "won", "drawn", "lost", "as expected", "illegal"):
-        table.add_column(column, justify="left" if column == "against" else "right")
-    for name in ("optimal", "random"):
-        columns = ("won", "drawn", "lost", "as_expected", "illegal")
-        table.add_row(name, *(f"{found[f'{name}/{column}']:.1%}" for column in columns))
+    table = Table(title="Greedy", title_justify="left")
+    columns = ("won", "drawn", "lost", "as_expected", "illegal")
+    for column in ("openings", "against", *columns):
+        table.add_column(column.replace("_", " "), justify="right" if column in columns else "left")
+    for split in ("train", "test"):
+        for name in ("optimal", "random"):
+            table.add_row(split, name, *(f"{found[split][f'{name}/{column}']:.1%}" for column in columns))
     console.print(table)
     rated = Table(title="Elo; the random player has 0", title_justify="left")
     for column in ("after iteration", "Elo", "95 %"):
