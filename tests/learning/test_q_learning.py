@@ -1,0 +1,90 @@
+"""Q-learning from scratch on probes of known optimum, paid by nothing but right and wrong."""
+
+from __future__ import annotations
+
+import pytest
+import tokenizers
+import torch
+
+from lmgym.envs.vector import TokenVectorEnv
+from lmgym.tasks.probes import Count, Delayed, Echo
+from lmgym.tokenization import HFTokenizer
+from lmgym_agents.algorithms.q_comparison import QComparison
+from lmgym_agents.algorithms.q_learning import QLearning
+from lmgym_agents.algorithms.q_learning_config import QLearningConfig
+from lmgym_agents.evaluation import evaluate
+from lmgym_agents.models import make_tiny_model
+from lmgym_agents.policy import Policy
+from lmgym_agents.q_agent import QAgent
+from lmgym_agents.q_model import QModel
+
+pytestmark = pytest.mark.learning
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Matrices this small are slower on two."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def make_tokenizer(letters):
+    """Knows these letters alone, so that a fresh model says something right now and then."""
+    vocabulary = {token: i for i, token in enumerate(["<end>", "<unk>", *letters])}
+    library = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=vocabulary, merges=[], unk_token="<unk>"))
+    library.decoder = tokenizers.decoders.Fuse()
+    library.add_special_tokens(["<end>"])
+    return HFTokenizer(library, end_token="<end>")
+
+
+def train(task, letters, seed, *, layers=1, **options):
+    """Returns greedy success after and sampled success before, and the distance of Q from Q*."""
+    tokenizer = make_tokenizer(letters)
+    env = TokenVectorEnv(task, num_envs=256, autoreset_mode="DISABLED", tokenizer=tokenizer)
+    made = make_tiny_model(
+        tokenizer.vocab_size, hidden_size=32, layers=layers, heads=2, context=env.context_length, seed=seed,
+        config={"initializer_range": 0.1},
+    )  # fmt: skip
+    options = {"iterations": 25, "updates": 8, "batch_rows": 256, "beta": 0.02} | options
+    config = QLearningConfig(seed=seed, learning_rate=3e-3, optimizer="muon", **options)
+    model = QModel(Policy(made), kind=config.parametrisation, beta=config.beta, seed=seed)
+    learner = QLearning(model, env, config)
+    updates = list(learner.iterations())
+    result = evaluate(
+        QAgent(model, tokenizer), task, split="train", num_problems=64, env_options={"tokenizer": tokenizer}
+    )
+    error = QComparison(model, env, config).measure()["diagnosis/q_error_mean"]
+    return result.success.mean, updates[0].metrics["success"], error
+
+
+HEADS = {"parametrisation": "heads", "epsilon": 0.05, "prior_coefficient": 0.3}
+
+
+@pytest.mark.parametrize("options", [{}, {"variant": "one_step"}, HEADS], ids=["logits", "one_step", "heads"])
+def test_echo_is_learned_to_the_optimum(options):
+    task = Echo(length=1, needs_stop=False)
+    success, start, error = train(task, "abcdefgh>", 0, **options)
+    assert start < 0.25
+    assert success >= 0.99 * task.optimal_return
+    assert error < 0.05
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in range(1, 6))])
+@pytest.mark.parametrize("options", [{}, HEADS], ids=["logits", "heads"])
+def test_count_with_an_end_of_turn_is_learned_to_the_optimum(options, seed):
+    task = Count(length=3, alphabet="ab")
+    success, start, error = train(task, "ab in=0123", seed, **options)
+    assert start < 0.1
+    assert success >= 0.99 * task.optimal_return
+    assert error < 0.05
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in range(1, 6))])
+@pytest.mark.parametrize("options", [{}, HEADS], ids=["logits", "heads"])
+def test_what_was_asked_a_turn_ago_is_learned_to_the_optimum(options, seed):
+    task = Delayed(num_turns=2, length=1, needs_stop=False)
+    success, start, _ = train(task, "abcdefgh. >waitsy", seed, layers=2, **options)
+    assert start < 0.25
+    assert success >= 0.99 * task.optimal_return
