@@ -69,7 +69,6 @@ class Recipe:
     accept: Accept
     length: int
     """tokens of a typical episode: how many a beam spends on each place"""
-    top_k: int = 12
     budgets: tuple[int, ...] = BUDGETS
 
 
@@ -92,20 +91,25 @@ class Line:
     """depends on the seed: measured with all of them"""
 
 
+TREE = {"top_p": 0.98}
+"""A Q function knows little of tokens that the policy never tries."""
 LINES: tuple[Line, ...] = (
     Line("greedy", {"method": "greedy"}, "#222222"),
     Line("best of n", {"method": "best_of_n"}, "#8A8A8A", is_sampled=True),
     Line("majority", {"method": "majority", "accept": "any"}, "#CC79A7", is_sampled=True),
-    Line("Levin (policy alone)", {"method": "levin"}, "#E69F00"),
-    Line("beam by Q", {"method": "beam"}, "#56B4E9"),
-    Line("best-first by Q", {"method": "best_first"}, "#D55E00"),
-    Line("weighted A* (3)", {"method": "weighted_a_star", "weight": 3.0, "cost": "nlogp"}, "#0072B2"),
-    Line("A*", {"method": "a_star", "cost": "nlogp"}, "#7FB2D6"),
-    Line("MCTS with Q", {"method": "mcts"}, "#009E73"),
-    Line("MCTS, policy alone", {"method": "mcts", "values": "none"}, "#8FD0BC"),
+    Line("Levin (policy alone)", {"method": "levin", **TREE}, "#E69F00"),
+    Line("MCTS, policy alone", {"method": "mcts", "values": "none", **TREE}, "#8FD0BC"),
+    Line("beam by Q", {"method": "beam", **TREE}, "#56B4E9"),
+    Line("best-first by Q", {"method": "best_first", **TREE}, "#D55E00"),
+    Line("A*, 1 a token", {"method": "a_star", "cost": "steps", **TREE}, "#B9C4E8"),
+    Line(
+        "weighted A* (3), −log π a token",
+        {"method": "weighted_a_star", "weight": 3.0, "cost": "nlogp", **TREE},
+        "#0072B2",
+    ),
+    Line("MCTS with Q", {"method": "mcts", **TREE}, "#009E73"),
 )
-BASELINES = ("greedy", "best of n")
-GUIDED = ("best-first by Q", "weighted A* (3)", "beam by Q")
+GUIDED = ("best-first by Q", "weighted A* (3), −log π a token", "beam by Q")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,8 +190,8 @@ def plan(recipe: Recipe, options: Options) -> Iterator[tuple[Line, int, tuple[in
     within 16 tokens as at the start of 512: one search gives the whole curve. Others are run for each budget.
     """
     for line in LINES:
-        if recipe.accept == "any" and line.name in ("A*", "MCTS, policy alone"):
-            continue  # the first is weighted A* at another weight; the second has nothing to choose by
+        if recipe.accept == "any" and line.name == "MCTS, policy alone":
+            continue  # it has nothing to choose an answer by
         one_run = recipe.accept == "verifier" and line.name not in ("majority", "beam by Q", "greedy")
         for seed in options.seeds if line.is_sampled else options.seeds[:1]:
             if line.name == "greedy":
@@ -213,10 +217,10 @@ def measure(recipe: Recipe, options: Options, console: Console) -> None:
         if all((line.name, seed, budget, len(problems)) in done for budget in budgets):
             continue
         largest = budgets[-1]
-        chosen = {"accept": recipe.accept, "top_k": recipe.top_k, "max_tokens": largest, **line.options}
+        chosen: dict[str, Any] = {"accept": recipe.accept, "max_tokens": largest, **line.options}
         if line.is_sampled:
             chosen["samples"] = largest
-        if chosen["method"] == "beam":
+        if line.name == "beam by Q":
             chosen["width"] = max(1, largest // recipe.length)
         method = make_method(SearchOptions(**chosen), parts)
         start = time.perf_counter()

@@ -68,7 +68,10 @@ class SearchOptions:
     granularity: Literal["token", "step", "response"] = "token"
     """what an action of a tree is: the likeliest tokens, or sampled lines or responses"""
     top_k: int = 8
-    """tokens considered in a state"""
+    """most tokens considered in a state"""
+    top_p: float = 1.0
+    """tokens considered: the fewest that have this share of the policy's probability; a Q function knows
+    little of others"""
     samples: int = 8
     """steps or responses sampled in a state; episodes of best_of_n and majority at most"""
     temperature: float = 1.0
@@ -90,6 +93,8 @@ class SearchOptions:
     """of the heuristic in weighted_a_star"""
     cost: Literal["steps", "nlogp"] = "steps"
     """of an action in a_star and weighted_a_star: 1, or minus its log-prob"""
+    anytime: bool = False
+    """best-first methods go on after the first answer, until it is proven best or the budget is used up"""
     simulations: int | None = None
     """of mcts and gumbel: for each decision; none: 32, or with one tree from the start as the budget lasts"""
     commit_every: int | None = None
@@ -107,6 +112,8 @@ class SearchOptions:
                 raise InvalidValueError(
                     f"SearchOptions.{name} is {getattr(self, name)!r}; allowed: integers from 1."
                 )
+        if not 0 < self.top_p <= 1:
+            raise InvalidValueError(f"SearchOptions.top_p is {self.top_p!r}; allowed: numbers in (0, 1].")
         if not self.temperature > 0:
             raise InvalidValueError(
                 f"SearchOptions.temperature is {self.temperature!r}; allowed: positive numbers. Without "
@@ -134,6 +141,8 @@ class SearchOptions:
              "--process-reward was given and nothing asks it", "add --values process_reward"),
             (method in SAMPLING and self.granularity != "token",
              f"{method} samples whole episodes and has no --granularity", "leave it out"),
+            (self.anytime and method not in _ORDERS,
+             f"{method} has no --anytime", "leave it out"),
             (method not in ("mcts", "gumbel") and (self.simulations, self.commit_every) != (None, None),
              f"{method} has no simulations", "leave --simulations and --commit-every out"),
         )  # fmt: skip
@@ -198,6 +207,7 @@ def make_method(options: SearchOptions, parts: SearchParts, *, keep_tree: bool =
         heuristic="zero" if source == "none" else "log_q",
         cost=options.cost if options.method in ("a_star", "weighted_a_star") else "steps",
         weight=options.weight if options.method == "weighted_a_star" else 1.0,
+        anytime=options.anytime,
         accept=options.accept,
         keep_tree=keep_tree,
     )
@@ -258,7 +268,7 @@ def _make_states(parts: SearchParts, source: ValueSource) -> StateModel:
 def _make_expander(options: SearchOptions, parts: SearchParts, model: StateModel) -> Expander:
     transitions = parts.transitions
     if options.granularity == "token":
-        return TokenExpander(model, transitions, top_k=options.top_k)
+        return TokenExpander(model, transitions, top_k=options.top_k, top_p=_top_p(options))
     kind = StepExpander if options.granularity == "step" else ResponseExpander
     params = SamplingParams(max_new_tokens=transitions.max_new_tokens, temperature=options.temperature)
     return kind(
@@ -266,12 +276,16 @@ def _make_expander(options: SearchOptions, parts: SearchParts, model: StateModel
     )  # fmt: skip
 
 
+def _top_p(options: SearchOptions) -> float | None:
+    return None if options.top_p == 1 else options.top_p
+
+
 def _make_values(
     options: SearchOptions, parts: SearchParts, model: StateModel, source: ValueSource
 ) -> LeafValues | None:
     transitions = parts.transitions
     if source == "model":
-        support = TokenExpander(model, transitions, top_k=options.top_k)
+        support = TokenExpander(model, transitions, top_k=options.top_k, top_p=_top_p(options))
         return ModelValues(
             model, transitions, terminal=options.terminal,
             read="value" if parts.q_model is None else "max_q",

@@ -76,6 +76,7 @@ def test_every_method_with_a_q_model(folders, tmp_path, capsys, method):
         {"method": "gumbel", "values": "rollouts", "granularity": "step", "rollouts": 1},
         {"method": "a_star", "values": "none", "cost": "nlogp"},
         {"method": "weighted_a_star", "values": "model"},
+        {"method": "weighted_a_star", "model": "heads", "anytime": True, "top_p": 0.5},
         {"method": "beam", "values": "verifier"},
         {"method": "beam", "granularity": "response"},
         {"method": "mcts", "commit_every": 1, "simulations": 4, "values": "model", "accept": "any"},
@@ -122,7 +123,9 @@ def test_more_problems_asked_for_than_drawn(folders, tmp_path):
         ({"method": "beam", "process_reward": "here"}, "nothing asks it"),
         ({"method": "greedy", "granularity": "step"}, "no --granularity"),
         ({"method": "beam", "simulations": 3}, "no simulations"),
+        ({"method": "mcts", "anytime": True}, "no --anytime"),
         ({"top_k": 0}, "SearchOptions.top_k is 0"),
+        ({"top_p": 0.0}, "SearchOptions.top_p is 0"),
         ({"temperature": 0.0}, "temperature"),
     ],
 )
