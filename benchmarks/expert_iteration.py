@@ -111,7 +111,7 @@ def read_run(name: str, seed: int, options: Options) -> dict[str, Any] | None:
         json.loads, lines))  # fmt: skip
     rounds = json.loads((folder / "rounds.json").read_text("utf-8"))
     held_out = [record["held_out"] for record in rounds]
-    alarms = [[record["round"], record["alarm"]] for record in rounds if record["alarm"]]
+    alarms = [[record["round"], *record["alarms"]] for record in rounds if record["alarms"]]
     return {
         "run": name,
         "seed": seed,
@@ -155,7 +155,7 @@ def print_table(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
         table.add_row(
             row["run"], str(row["seed"]), " ".join(f"{record['held_out']:.1%}" for record in row["rounds"]),
             ", ".join(f"{name} {rate:.1%}" for name, rate in last.items()),
-            ", ".join(f"{kind} in round {number}" for number, kind in row["alarms"]) or "none",
+            ", ".join(f"{'/'.join(kinds)} in round {n}" for n, *kinds in row["alarms"]) or "none",
             f"{row['seconds']:.0f}",
         )  # fmt: skip
     console.print(table)

@@ -67,18 +67,20 @@ class RoundRecord:
     pool_solutions: int = 0
     auc: float | None = None
     """How well the policy's own log-prob tells right samples of the probe from wrong ones; 0.5 is chance."""
-    alarm: AlarmKind | None = None
+    alarms: tuple[AlarmKind, ...] = ()
+    """Those that rang."""
     remedy: str = ""
-    """What was done about the alarm."""
+    """What was done about them."""
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values."""
-        return asdict(self) | {"ood": {name: rate for name, rate in self.ood}}
+        return asdict(self) | {"ood": dict(self.ood), "alarms": list(self.alarms)}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> RoundRecord:
         """Returns the record that ``to_dict`` was called on."""
-        return cls(**{**plain, "ood": tuple(plain["ood"].items())})
+        tuples = {"ood": tuple(plain["ood"].items()), "alarms": tuple(plain["alarms"])}
+        return cls(**{**plain, **tuples})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,23 +136,31 @@ def measure_probe(
     )
 
 
-def find_alarm(history: Sequence[RoundRecord], rule: AlarmRule | None = None) -> AlarmKind | None:
-    """Returns the alarm that the last round of a run rings, None if all is well.
+def find_alarms(history: Sequence[RoundRecord], rule: AlarmRule | None = None) -> tuple[AlarmKind, ...]:
+    """Returns the alarms that the last round of a run rings, none if all is well, the graver first.
 
-    Collapse goes before stagnation. What was measured with another k is not compared; an alarm whose remedy
-    was applied begins the count of stagnating rounds anew.
+    What was measured with another k is not compared; a remedy begins the count of stagnating rounds anew.
     """
     rule = rule or AlarmRule()
-    if len(history) < 2:
-        return None
+    found: tuple[AlarmKind, ...] = ()
+    if _collapsed(history, rule):
+        found += ("collapse",)
+    if _stagnates(history, rule):
+        found += ("stagnation",)
+    return found
+
+
+def _collapsed(history: Sequence[RoundRecord], rule: AlarmRule) -> bool:
+    best = max(
+        (record for record in history[:-1] if record.k == history[-1].k),
+        key=lambda record: record.pass_k,
+        default=None,
+    )
+    if best is None:
+        return False
     last = history[-1]
-    same = [record for record in history[:-1] if record.k == last.k]
-    best = max(same, key=lambda record: record.pass_k, default=None)
-    if best is not None:
-        error = math.hypot(best.pass_k_error, last.pass_k_error)
-        if best.pass_k - last.pass_k > rule.collapse_errors * error:
-            return "collapse"
-    return "stagnation" if _stagnates(history, rule) else None
+    error = math.hypot(best.pass_k_error, last.pass_k_error)
+    return best.pass_k - last.pass_k > rule.collapse_errors * error
 
 
 def _stagnates(history: Sequence[RoundRecord], rule: AlarmRule) -> bool:

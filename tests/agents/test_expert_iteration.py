@@ -86,9 +86,10 @@ def test_a_round_searches_learns_and_measures():
 
 @pytest.mark.parametrize(
     "options",
-    [{"restart": False}, {"restart": True, "balance": "hard"}, {"learn": "dpo", "restart": False},
-     {"preset": "star", "temperature": 0.7, "retry_share": 0.5}, {"remedy": "mixing", "patience": 1,
-      "min_newly_solved": 1.0}],
+    [{"restart": False}, {"restart": True, "balance": "hard", "search": Demonstrated},
+     {"learn": "dpo", "restart": False, "search": Demonstrated},
+     {"preset": "star", "temperature": 0.7, "retry_share": 0.5},
+     {"remedy": "mixing", "collapse_errors": 1e-9, "learning_rate": 0.0, "probe_problems": 1}],
     ids=["keep", "restart", "dpo", "star", "mixing"],
 )  # fmt: skip
 def test_a_run_that_was_cut_anywhere_goes_on_bit_for_bit(options):
@@ -220,7 +221,7 @@ def test_an_alarm_rings_and_its_remedy_is_applied(remedy):
         algorithm.policy.model.get_output_embeddings().weight[1] = 5.0
     algorithm.iteration = algorithm.num_iterations - 1
     metrics = algorithm.iterate().metrics
-    assert metrics["alarm"] == "collapse" and any("collapsed" in message for message in messages)
+    assert metrics["alarms"] == "collapse" and any("collapsed" in message for message in messages)
     assert bool(metrics["remedy"]) == (remedy != "none")
     assert algorithm.temperature == pytest.approx(0.8 * 1.3 if remedy == "temperature" else 0.8)
     assert algorithm.posed.is_fresh == (remedy == "fresh_levels")
@@ -234,7 +235,7 @@ def test_an_alarm_rings_and_its_remedy_is_applied(remedy):
 def test_only_a_policy_that_stagnates_gets_harder_problems(alarm, level):
     options = {"remedy": "fresh_levels", "fresh": False, "start_level": 1, "last_level": 2}
     algorithm, _ = make(Math(level=2), CharTokenizer(), **options)
-    assert f"level {level}" in algorithm._apply_remedy(alarm)
+    assert f"level {level}" in algorithm._apply_remedy([alarm])
     assert algorithm.level == level and algorithm.posed.is_fresh
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lmgym.errors import InvalidValueError
-from lmgym_agents.round_diagnosis import AlarmRule, RoundRecord, describe_alarm, find_alarm, measure_probe
+from lmgym_agents.round_diagnosis import AlarmRule, RoundRecord, describe_alarm, find_alarms, measure_probe
 
 
 def test_the_numbers_of_a_probe_by_hand():
@@ -40,8 +40,8 @@ STUCK = ((0.10, 0.30, None), (0.20, 0.35, 0.2), (0.22, 0.34, 0.005), (0.23, 0.33
 
 
 def test_no_new_problem_and_a_shrinking_gap_for_two_rounds_is_stagnation():
-    assert find_alarm(history(*STUCK)) == "stagnation"
-    assert find_alarm(history(*STUCK[:3])) is None  # one round only
+    assert find_alarms(history(*STUCK)) == ("stagnation",)
+    assert find_alarms(history(*STUCK[:3])) == ()  # one round only
     text = describe_alarm(history(*STUCK), "stagnation")
     assert "Round 3 stagnates" in text and "pass@8" in text and "remedy=temperature" in text
 
@@ -56,18 +56,18 @@ def test_no_new_problem_and_a_shrinking_gap_for_two_rounds_is_stagnation():
     ],
 )
 def test_a_loop_that_still_gets_somewhere_rings_no_alarm(last):
-    assert find_alarm(history(*STUCK[:3], last)) is None
+    assert find_alarms(history(*STUCK[:3], last)) == ()
 
 
 def test_a_flat_gap_of_nothing_stagnates_too():
-    assert find_alarm(history((0.2, 0.2, None), (0.2, 0.2, 0.0), (0.2, 0.2, 0.0))) == "stagnation"
+    assert find_alarms(history((0.2, 0.2, None), (0.2, 0.2, 0.0), (0.2, 0.2, 0.0))) == ("stagnation",)
 
 
 def test_a_fall_of_pass_at_k_by_more_than_two_errors_is_collapse():
     # sqrt(0.03² + 0.03²) = 0.0424; twice that is 0.0849.
     rows = ((0.1, 0.50, None), (0.3, 0.48, 0.3))
-    assert find_alarm(history(*rows, (0.3, 0.416, 0.3))) is None
-    assert find_alarm(history(*rows, (0.3, 0.414, 0.3))) == "collapse"
+    assert find_alarms(history(*rows, (0.3, 0.416, 0.3))) == ()
+    assert find_alarms(history(*rows, (0.3, 0.414, 0.3))) == ("collapse",)
     text = describe_alarm(history(*rows, (0.3, 0.3, 0.3)), "collapse")
     assert "50.0% (round 0) to 30.0%" in text and "remedy=reset" in text
     # Another k is another question.
@@ -76,21 +76,26 @@ def test_a_fall_of_pass_at_k_by_more_than_two_errors_is_collapse():
         record(r.round, r.pass_1, r.pass_k, r.newly_solved).__class__(**{**vars(r), "k": 4})
         for r in other[:2]
     ]
-    assert find_alarm(other) is None
+    assert find_alarms(other) == ()
+
+
+def test_both_alarms_can_ring_at_once():
+    rows = ((0.05, 0.5, None), (0.05, 0.3, 0.0), (0.05, 0.2, 0.0))
+    assert find_alarms(history(*rows)) == ("collapse", "stagnation")
 
 
 def test_after_a_remedy_the_rounds_are_counted_anew():
     rows = history(*STUCK, (0.23, 0.33, 0.0))
-    assert find_alarm(rows) == "stagnation"
-    treated = [*rows[:3], record(3, 0.23, 0.33, 0.0, alarm="stagnation", remedy="hotter"), rows[4]]
-    assert find_alarm(treated) is None
-    assert find_alarm([*treated, record(5, 0.23, 0.33, 0.0)]) == "stagnation"
+    assert find_alarms(rows) == ("stagnation",)
+    treated = [*rows[:3], record(3, 0.23, 0.33, 0.0, alarms=("stagnation",), remedy="hotter"), rows[4]]
+    assert find_alarms(treated) == ()
+    assert find_alarms([*treated, record(5, 0.23, 0.33, 0.0)]) == ("stagnation",)
 
 
 def test_the_rule_can_be_changed_and_is_checked():
-    assert find_alarm(history(*STUCK), AlarmRule(patience=3)) is None
-    assert find_alarm(history(*STUCK), AlarmRule(min_newly_solved=0.001)) is None
-    assert find_alarm([]) is None and find_alarm(history(STUCK[0])) is None
+    assert find_alarms(history(*STUCK), AlarmRule(patience=3)) == ()
+    assert find_alarms(history(*STUCK), AlarmRule(min_newly_solved=0.001)) == ()
+    assert find_alarms([]) == () and find_alarms(history(STUCK[0])) == ()
     for bad in ({"patience": 0}, {"collapse_errors": 0}, {"min_newly_solved": 2}):
         with pytest.raises(InvalidValueError, match="AlarmRule"):
             AlarmRule(**bad)
@@ -98,6 +103,12 @@ def test_the_rule_can_be_changed_and_is_checked():
 
 def test_a_record_survives_being_written_down():
     one = record(
-        3, 0.1, 0.2, None, ood=(("ood_digits", 0.5), ("ood_depth", 0.25)), alarm="collapse", remedy="x"
+        3,
+        0.1,
+        0.2,
+        None,
+        ood=(("ood_digits", 0.5), ("ood_depth", 0.25)),
+        alarms=("collapse", "stagnation"),
+        remedy="x",
     )
     assert RoundRecord.from_dict(one.to_dict()) == one

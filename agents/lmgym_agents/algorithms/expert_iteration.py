@@ -18,7 +18,7 @@ Rafailov et al. 2023 (DPO); Zeng et al. 2024 (B-STaR, why to watch exploration).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -46,7 +46,7 @@ from lmgym_agents.demonstrations import Rows, TaskDemonstrations
 from lmgym_agents.engine import Engine
 from lmgym_agents.policy import Policy
 from lmgym_agents.reference import Reference
-from lmgym_agents.round_diagnosis import AlarmKind, RoundRecord, describe_alarm, find_alarm
+from lmgym_agents.round_diagnosis import AlarmKind, RoundRecord, describe_alarm, find_alarms
 from lmgym_agents.search.results import Progress, SearchMethod, SearchResult
 from lmgym_agents.search.states import Transitions
 from lmgym_agents.solution_pool import AddedCounts, Draw, SolutionPool, merge_counts
@@ -343,10 +343,11 @@ class ExpertIteration:
             search_success=counts.solved / counts.problems if counts.problems else None,
             pool_solutions=self.pool.num_solutions,
         )  # fmt: skip
-        alarm = find_alarm([*self.history, record], self.config.alarm_rule)
-        if alarm is not None:
+        alarms = find_alarms([*self.history, record], self.config.alarm_rule)
+        for alarm in alarms:
             self._say(describe_alarm([*self.history, record], alarm))
-            record = replace(record, alarm=alarm, remedy=self._apply_remedy(alarm))
+        if alarms:
+            record = replace(record, alarms=alarms, remedy=self._apply_remedy(alarms))
         elif (record.search_success or 0) >= self.config.raise_at and self.level < self.last_level:
             self._say(
                 f"Round {record.round} solved {record.search_success:.1%}: level {self.level + 1} next."
@@ -355,10 +356,10 @@ class ExpertIteration:
         self.history.append(record)
         self._on_round(record)
         plain = record.to_dict()
-        ood = plain.pop("ood")
-        return plain | {f"ood/{name}": rate for name, rate in ood.items()}
+        ood, names = plain.pop("ood"), ", ".join(plain.pop("alarms"))
+        return plain | {f"ood/{name}": rate for name, rate in ood.items()} | {"alarms": names}
 
-    def _apply_remedy(self, alarm: AlarmKind) -> str:
+    def _apply_remedy(self, alarms: Sequence[AlarmKind]) -> str:
         """Returns in words what was done, "" for nothing."""
         config = self.config
         if config.remedy == "temperature":
@@ -368,7 +369,7 @@ class ExpertIteration:
         elif config.remedy == "fresh_levels":
             self.posed.is_fresh = True
             # A policy that has lost what it could do needs no harder problems.
-            self._set_level(min(self.level + (alarm == "stagnation"), self.last_level))
+            self._set_level(min(self.level + ("collapse" not in alarms), self.last_level))
             done = f"new problems at level {self.level}"
         elif config.remedy == "reset":
             self._is_reset_due = True

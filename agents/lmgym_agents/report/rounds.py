@@ -30,7 +30,7 @@ def make_round_table(history: Sequence[RoundRecord]) -> Table:
                    "distinct", "entropy", "pool", "alarm"):  # fmt: skip
         table.add_column(column, justify="left" if column == "alarm" else "right")
     for record in history:
-        alarm = record.alarm or ""
+        alarm = ", ".join(record.alarms)
         table.add_row(
             str(record.round), str(record.level), f"{record.held_out:.1%}",
             *(f"{rate:.1%}" for _, rate in record.ood), f"{record.pass_1:.1%}", f"{record.pass_k:.1%}",
@@ -67,9 +67,9 @@ def draw_accuracy(axes: Axes, history: Sequence[RoundRecord]) -> None:
     for (name, _), colour in zip(history[0].ood, _OOD_COLOURS * len(history[0].ood), strict=False):
         _line(axes, history, lambda r, name=name: dict(r.ood)[name], name, colour, "s--", 1.4)
     for record in history:
-        if record.alarm is not None:
+        if record.alarms:
             axes.axvline(record.round, color=VERMILLION, linewidth=1.0, linestyle=":")
-            axes.text(record.round, 1.03, record.alarm, color=VERMILLION, fontsize=8, ha="center")
+            axes.text(record.round, 1.03, "!", color=VERMILLION, fontsize=8, ha="center")
     _style(axes, "Accuracy")
 
 
