@@ -40,14 +40,16 @@ FormName = Literal["sums", "countdown"]
 class TrainProposer:
     """Trains a language model on problems that it poses itself.
 
-    First it learns what a problem looks like, and to answer easier ones; then the loop begins, and no problem
-    is given to it any more. The run's folder is that of `train ppo`.
+    First it learns what a problem looks like, and to answer some; then the loop begins, and no problem is given
+    to it any more. The run's folder is that of `train ppo`.
     """
 
     form: FormName = "sums"
     """what is proposed: sums (12+34=, of lmgym/Math-v0) or countdown (8 from 3 5:, of lmgym/Countdown-v0)"""
     size: int = 2
     """digits of the longest number, or level of countdown"""
+    warm_size: int | None = None
+    """the same of the problems whose answers the warm start imitates; none: one less"""
     model: Annotated[ModelOptions, Flat] = field(default_factory=ModelOptions)
     folder: Annotated[FolderOptions, Flat] = field(default_factory=FolderOptions)
     loop: Annotated[ProposerConfig, tyro.conf.arg(name="")] = field(default_factory=ProposerConfig)
@@ -79,13 +81,14 @@ class TrainProposer:
 
     def make_easier_task(self) -> Task:
         """Returns the task whose demonstrations the warm start imitates."""
+        size = max(1, self.size - 1) if self.warm_size is None else self.warm_size
         if self.form == "sums":
-            return Math(level=1, num_digits=max(1, self.size - 1), operators="+")
-        return Countdown(level=max(1, self.size - 1))
+            return Math(level=1, num_digits=size, operators="+")
+        return Countdown(level=size)
 
 
 class WarmStart:
-    """Rows to imitate: half of them texts of problems, half answers to problems of an easier task."""
+    """Rows to imitate: half of them texts of problems, half answers to problems of a task."""
 
     def __init__(self, form: ProposalForm, easier: Task, tokenizer: TextTokenizer, *, seed: int) -> None:
         self._form, self._easier, self._tokenizer, self._seed = form, easier, tokenizer, seed

@@ -65,10 +65,10 @@ def test_what_a_problem_earns_by_hand(rate, learnable, band):
 
 
 def test_each_proposal_is_paid_for_what_it_is(warm_state):
-    loop = make_loop(warm_state)
+    loop = make_loop(warm_state, unlearnable_reward=-0.25)
     reasons = ["", "unparsed", "repeated", "", "held_out", "overlong", "limits", ""]
     paid = loop._pay(reasons, torch.tensor([0.25, 0.0, 1.0]))
-    assert paid.tolist() == [0.75, -1.0, -0.5, 0.0, -1.0, -1.0, -1.0, 0.0]
+    assert paid.tolist() == [0.75, -1.0, -0.5, -0.25, -1.0, -1.0, -1.0, -0.25]
 
 
 def test_proposals_are_posed_once_and_forgotten_after_a_while(warm_state):

@@ -11,17 +11,18 @@ from lmgym_agents.algorithms.policy_gradient import UpdateConfig
 Pay = Literal["learnable", "band"]
 
 
-def proposer_reward(solve_rate: float, pay: Pay) -> float:
+def proposer_reward(solve_rate: float, pay: Pay, unlearnable_reward: float = 0.0) -> float:
     """Returns what a well-formed problem earns its proposer.
 
-    "learnable" is 0 where the solver always or never solves it and else 1 - ``solve_rate``: the harder the
-    better, as long as it is sometimes solved. "band" is min(rate, 1 - rate), most at one half.
+    "learnable" is 1 - ``solve_rate``: the harder the better, as long as it is sometimes solved. "band" is
+    min(rate, 1 - rate), most at one half. What is always or never solved earns ``unlearnable_reward``.
 
-    Source: "learnable": Zhao et al. 2025, "Absolute Zero", eq. 4; "band": after Huang et al. 2025, "R-Zero".
+    Source: "learnable": Zhao et al. 2025, "Absolute Zero", eq. 4, where what is not learnable earns 0 (-0.5
+    in its code); "band": after Huang et al. 2025, "R-Zero".
     """
-    if pay == "band":
-        return min(solve_rate, 1 - solve_rate)
-    return 0.0 if solve_rate in (0.0, 1.0) else 1 - solve_rate
+    if solve_rate in (0.0, 1.0):
+        return unlearnable_reward
+    return min(solve_rate, 1 - solve_rate) if pay == "band" else 1 - solve_rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +38,14 @@ class ProposerConfig:
     attempts: int = 8
     """answers of the solver to each problem; its solve rate is their mean"""
     pay: Pay = "learnable"
-    """learnable: 0 for what is always or never solved, else 1 - rate; band: min(rate, 1 - rate)"""
+    """learnable: 1 - rate; band: min(rate, 1 - rate); both for what is neither always nor never solved"""
+    unlearnable_reward: float = -0.5
+    """for what is; at 0 the fear of being ill-formed makes problems that are never solved look good"""
     ill_formed_reward: float = -1.0
     """for a text that is no problem, or not one that may be posed"""
     repeated_reward: float = -0.5
     """for a problem that was proposed before, as far back as is remembered"""
-    memory: int = 1024
+    memory: int = 256
     """accepted problems that are remembered, the latest"""
     temperature: float = 1.0
     """of problems and answers"""

@@ -197,7 +197,7 @@ class ProposerSolver:
         """Returns what each proposal earns, float32[proposals]."""
         config, posed = self.config, iter(rates.tolist())
         earned = [
-            proposer_reward(next(posed), config.pay)
+            proposer_reward(next(posed), config.pay, config.unlearnable_reward)
             if not reason
             else config.repeated_reward
             if reason == "repeated"
