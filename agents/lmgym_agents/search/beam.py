@@ -155,6 +155,8 @@ class Beam:
                 break
             child = edges.child(at, float(scores[at]), keep=self._keep_tree)
             child.status = "pruned"
+            if self._score == "value":
+                child.value = child.estimate
             if num_kept == self._width:
                 continue
             if child.state is None:

@@ -117,6 +117,7 @@ def test_values_of_states_that_follow_score_and_are_paid():
         assert one.num_nodes == other.num_nodes
         assert one.num_tokens > other.num_tokens and (one.num_tokens - one.num_nodes) % 2 == 0
         assert tree.children(said_in(one.candidates[0].state)) == {}
+        assert all(candidate.node.value == candidate.score for candidate in one.candidates)
 
 
 def test_values_that_are_no_numbers_are_left_out_and_counted():
