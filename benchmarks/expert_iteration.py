@@ -155,10 +155,17 @@ def print_table(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
         table.add_row(
             row["run"], str(row["seed"]), " ".join(f"{record['held_out']:.1%}" for record in row["rounds"]),
             ", ".join(f"{name} {rate:.1%}" for name, rate in last.items()),
-            ", ".join(f"{'/'.join(kinds)} in round {n}" for n, *kinds in row["alarms"]) or "none",
+            describe_alarms(row["alarms"]),
             f"{row['seconds']:.0f}",
         )  # fmt: skip
     console.print(table)
+
+
+def describe_alarms(alarms: Sequence[Sequence[Any]]) -> str:
+    """Returns for each kind of alarm the rounds in which it rang."""
+    kinds = sorted({kind for _, *names in alarms for kind in names})
+    rounds = {kind: [str(number) for number, *names in alarms if kind in names] for kind in kinds}
+    return ", ".join(f"{kind} in {' '.join(numbers)}" for kind, numbers in rounds.items()) or "none"
 
 
 def main(options: Options) -> None:

@@ -66,10 +66,9 @@ def draw_accuracy(axes: Axes, history: Sequence[RoundRecord]) -> None:
     _line(axes, history, lambda r: r.held_out, "held out (greedy)", BLUE, "o-", 2.2)
     for (name, _), colour in zip(history[0].ood, _OOD_COLOURS * len(history[0].ood), strict=False):
         _line(axes, history, lambda r, name=name: dict(r.ood)[name], name, colour, "s--", 1.4)
-    for record in history:
-        if record.alarms:
-            axes.axvline(record.round, color=VERMILLION, linewidth=1.0, linestyle=":")
-            axes.text(record.round, 1.03, "!", color=VERMILLION, fontsize=8, ha="center")
+    for number, record in enumerate(record for record in history if record.alarms):
+        label = "_" if number else "alarm"  # one line in the legend stands for all
+        axes.axvline(record.round, color=VERMILLION, linewidth=1.0, linestyle=":", label=label)
     _style(axes, "Accuracy")
 
 
