@@ -29,6 +29,7 @@ Row = Sequence[int] | NDArray[np.int64]
 Method = Literal["auto", "rows", "cascade", "packed"]
 
 _PLANS: dict[str, PlanKind | None] = {"cascade": CascadePlan, "packed": PackedPlan, "rows": None}
+_MAX_AGAIN = 256  # states of known tokens in one pass
 _MIN_SHARED = 32  # tokens of a trunk from which on it is worth reading once for all
 
 
@@ -209,20 +210,24 @@ class PrefixStore:
         for part in passes:
             self._run(part)
         if not self._has_hidden[asked].all():
-            self._run(self._again(paths, wanted.tolist()))
+            for part in self._again(paths, wanted.tolist()):
+                self._run(part)
         self._is_wanted[asked] = False
         return paths
 
-    def _again(self, paths: list[list[int]], wanted: list[int]) -> Pass:
-        """Returns the pass that computes states of known tokens after which nobody has asked before."""
+    def _again(self, paths: list[list[int]], wanted: list[int]) -> Iterator[Pass]:
+        """Yields the passes that compute states of known tokens after which nobody has asked before."""
         missing: dict[int, list[int]] = {}
         for path, first in zip(paths, wanted, strict=True):
             for place in range(first, len(path)):
                 if not self._has_hidden[path[place]]:
                     missing.setdefault(path[place], path[: place + 1])
-        starts = np.array([len(path) - 1 for path in missing.values()], np.int64)
-        none = np.zeros_like(starts)
-        return Pass(RowsPlan, NewRows(list(missing.values()), starts, none, none[:1]))
+        found = list(missing.values())
+        for first in range(0, len(found), _MAX_AGAIN):
+            part = found[first : first + _MAX_AGAIN]
+            starts = np.array([len(path) - 1 for path in part], np.int64)
+            none = np.zeros_like(starts)
+            yield Pass(RowsPlan, NewRows(part, starts, none, none[:1]))
 
     def _run(self, part: Pass) -> None:
         cells = part.rows.new_cells
