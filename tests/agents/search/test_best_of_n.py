@@ -95,6 +95,7 @@ def test_a_budget_keeps_the_first_episodes(engine, most):
     cut = BestOfN(engine, TRANSITIONS, SearchBudget(max_tokens=most), n=12, select="first").search(PROBLEMS)
     for full, part in zip(everything, cut, strict=True):
         sizes = [candidate.state.num_actions for candidate in full.candidates]
+        assert len({candidate.state.tokens for candidate in full.candidates}) > 6
         fits = int((np.cumsum(sizes) <= most).sum())
         assert [c.state.tokens for c in part.candidates] == [c.state.tokens for c in full.candidates[:fits]]
         assert part.num_tokens <= most and part.num_nodes == fits
@@ -102,6 +103,21 @@ def test_a_budget_keeps_the_first_episodes(engine, most):
             assert part.stop == "tokens" and part.num_tokens == most
         else:
             assert part.stop == "exhausted" and part.num_tokens == sum(sizes)
+
+
+def test_every_turn_draws_anew():
+    """One number a token and turn: with the same for all turns, a policy that forgets would repeat itself."""
+    task, sayer, seeds = Guess(), Sayer(["1", "2", "3"]), []
+
+    class Spy:
+        def generate(self, *args, seed, **options):
+            seeds.append((seed, tuple(options["request_ids"].tolist())))
+            return sayer.generate(*args, seed=seed, **options)
+
+    transitions = Transitions(task, TOKENIZER, max_new_tokens=3)
+    BestOfN(Spy(), transitions, PLENTY, n=2).search(task.problems("train", range(2)))
+    assert len(seeds) > 2 and len({seed for seed, _ in seeds}) == len(seeds)
+    assert all(len(set(streams)) == len(streams) for _, streams in seeds)
 
 
 def test_several_turns_are_played_on():
