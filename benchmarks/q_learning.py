@@ -216,7 +216,8 @@ def run_one(problem: Problem, learner: str, seed: int, folder: Path) -> dict[str
     curve = follow(problem, algorithm.iterations(), lambda: QAgent(model, env.tokenizer, support=support))
     found: dict[str, Any] = {"curve": curve}
     if problem.letters is not None:
-        found["diagnosis"] = QComparison(model, env, config).measure()
+        measured = QComparison(model, env, config).measure()
+        found["diagnosis"] = {name.removeprefix("diagnosis/"): x for name, x in measured.items()}
     return found
 
 

@@ -104,7 +104,6 @@ def test_the_distance_to_q_star_is_logged_where_it_is_known(tmp_path):
         {"iterations": 0}, {"gamma": 1.5}, {"beta": 0.0}, {"learning_rate": -1.0}, {"target_rate": 0.0},
         {"n_step": 0}, {"clip_low": 1.0, "clip_high": 0.0}, {"variant": "path_consistency"},
         {"variant": "path_consistency", "group_size": 2, "priority_exponent": 1.0}, {"top_p": 0.0},
-        {"prior_temperature": 0.0},
     ],
 )  # fmt: skip
 def test_bad_options_are_named(options):

@@ -52,8 +52,9 @@ class QLearningConfig:
     """greatest possible return"""
     prior_coefficient: float = 1.0
     """weight of the language head's cross-entropy on replayed actions, for acting by "prior" (heads)"""
-    prior_temperature: float | None = 0.1
-    """an action counts by exp((its target - the state's value) / this) there, at most 1; none: all alike"""
+    imitation: Literal["gain", "best", "all"] = "gain"
+    """what the prior imitates: actions that did better than the acting policy expects, by how much (gain);
+    those about as good as the best, by exp((target - value) / temperature) (best); or all alike"""
     conservative_coefficient: float = 0.0
     """weight of the term that pushes down actions never tried (heads)"""
     value_coefficient: float = 0.5
@@ -143,10 +144,6 @@ class QLearningConfig:
             "warmup_iterations", "priority_exponent", "weight_decay", "diagnose_every",
         ):  # fmt: skip
             _require(getattr(self, name) >= 0, name, getattr(self, name), "numbers from 0")
-        _require(
-            self.prior_temperature is None or self.prior_temperature > 0, "prior_temperature",
-            self.prior_temperature, "none, or positive numbers",
-        )  # fmt: skip
         _require(0 < self.target_rate <= 1, "target_rate", self.target_rate, "numbers in (0, 1]")
         _require(self.n_step is None or self.n_step >= 1, "n_step", self.n_step, "none, or integers from 1")
         _require(

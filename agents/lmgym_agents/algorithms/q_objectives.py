@@ -183,7 +183,7 @@ class HeadsObjective:
             logps = now.logits[acts].log_softmax(-1)
             imitation = -logps.gather(-1, actions[:, None]).squeeze(-1)
             if config.prior_coefficient:
-                kept = self._imitation_weights(targets - values[acts])
+                kept = self._imitation_weights(now, acts, targets, values)
                 loss = loss + config.prior_coefficient * (kept * imitation).sum() / num_actions
             if config.conservative_coefficient:
                 pessimism = conservative_loss(now.q[:, acts], actions, num_actions)
@@ -206,10 +206,20 @@ class HeadsObjective:
 
         return loss_of_rows, errors
 
-    def _imitation_weights(self, advantages: Tensor) -> Tensor | float:
-        """Returns how much the prior is to learn of each action: the best ones fully."""
-        temperature = self._config.prior_temperature
-        return 1.0 if temperature is None else (advantages.clamp(max=0) / temperature).exp()
+    @torch.no_grad()
+    def _imitation_weights(
+        self, now: QEvaluation, acts: Tensor, targets: Tensor, values: Tensor
+    ) -> Tensor | float:
+        """Returns how much the prior is to learn of each action [N]."""
+        config = self._config
+        if config.imitation == "all":
+            return 1.0
+        if config.imitation == "best":
+            return ((targets - values[acts]).clamp(max=0) / config.temperature).exp()
+        # What is solved for certain gains nothing, so that it is not learned by heart.
+        min_q = now.min_q[acts]
+        acting = config.rule.logps("heads", min_q, now.logits[acts])
+        return (targets - state_values("expected", target_q=min_q[None], acting_logps=acting)).clamp(min=0)
 
     @torch.no_grad()
     def _targets(
