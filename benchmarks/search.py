@@ -209,7 +209,6 @@ def measure(recipe: Recipe, options: Options, console: Console) -> None:
     base = Search(
         env=EnvOptions(env=f"lmgym/{recipe.name}", level=recipe.level),
         model=ModelOptions(model=str(folder_of(recipe, options, "q") / "model"), device="cpu", threads=1),
-        reuse=False,
     )
     parts = make_parts(base)
     problems = distinct_problems(parts.transitions.task, "test", options.problems)

@@ -58,7 +58,7 @@ class Search:
     seed: int = 0
     """of all sampling"""
     reuse: bool = True
-    """keep keys and values of prefixes between forward passes; off: faster for tiny models and short rows"""
+    """keep keys and values of prefixes between forward passes; off: compute every prefix anew"""
     out: Path | None = None
     """folder for results.jsonl, summary.json and tree.svg"""
     draw: int | None = None

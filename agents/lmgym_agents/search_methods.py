@@ -169,7 +169,7 @@ class SearchParts(NamedTuple):
     transitions: Transitions
     engine: Engine
     shares_cache: bool = True
-    """Keep keys and values of prefixes between calls; slower for short rows of a small model."""
+    """Keep keys and values of prefixes between calls."""
 
 
 def make_method(options: SearchOptions, parts: SearchParts, *, keep_tree: bool = False) -> SearchMethod:
