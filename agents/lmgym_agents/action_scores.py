@@ -87,7 +87,8 @@ class Scorer:
         after = self.follow(states)
         before = [state for state in states for _ in self.support]
         rewards = self._truth.rewards(before, after)
-        return (rewards + self.values(after)).reshape(len(states), -1)
+        found: NDArray[np.float64] = (rewards + self.values(after)).reshape(len(states), -1)
+        return found
 
     def follow(self, states: Sequence[SearchState]) -> list[SearchState]:
         """Returns the states after each action of the support in each of n states, n * A of them."""

@@ -55,7 +55,7 @@ class SB3Agent:
                 "it with the options of the environment that it was made with."
             )
         rows, width = len(ids), min(ids.shape[1], self._length)
-        fitted = {
+        fitted: dict[str, NDArray[Any]] = {
             "input_ids": np.full((rows, self._length), self.tokenizer.pad_id, np.int32),
             "attention_mask": np.zeros((rows, self._length), np.int8),
         }

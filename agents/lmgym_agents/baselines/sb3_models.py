@@ -101,7 +101,7 @@ def _make(
         "net_arch": [128],
     }
     given = {"policy_kwargs": policy, "device": "cpu", **defaults, **settings}
-    return algorithm("MultiInputPolicy", envs, seed=seed, **given)  # type: ignore[call-arg]
+    return algorithm("MultiInputPolicy", envs, seed=seed, **given)
 
 
 def inner_env(env: Any) -> TokenEnv:
@@ -113,7 +113,7 @@ def inner_env(env: Any) -> TokenEnv:
 
 def tokens_of(algorithm: BaseAlgorithm) -> NeededTokens:
     """Returns the wrapper of the algorithm's first environment, which knows the token of each action."""
-    env = algorithm.get_env().envs[0]  # type: ignore[union-attr,attr-defined]
+    env = algorithm.get_env().envs[0]  # type: ignore[union-attr]
     while not isinstance(env, NeededTokens):
         env = env.env
     return env
