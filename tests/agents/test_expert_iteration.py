@@ -89,7 +89,8 @@ def test_a_round_searches_learns_and_measures():
     [{"restart": False}, {"restart": True, "balance": "hard", "search": Demonstrated},
      {"learn": "dpo", "restart": False, "search": Demonstrated},
      {"preset": "star", "temperature": 0.7, "retry_share": 0.5},
-     {"remedy": "mixing", "collapse_errors": 1e-9, "learning_rate": 0.0, "probe_problems": 1}],
+     {"remedy": "mixing", "patience": 1, "fresh": False, "search": Demonstrated, "learning_rate": 0.0,
+      "rounds": 3}],
     ids=["keep", "restart", "dpo", "star", "mixing"],
 )  # fmt: skip
 def test_a_run_that_was_cut_anywhere_goes_on_bit_for_bit(options):
@@ -98,7 +99,8 @@ def test_a_run_that_was_cut_anywhere_goes_on_bit_for_bit(options):
     for update in whole.iterations():
         states.append(clone(whole.state_dict()))
         numbers.append(update.metrics)
-    for cut in (1, 3, 4, 7):  # between rounds, between searches, between lessons
+    assert whole.demonstration_share == (0.25 if "remedy" in options else 0.0)
+    for cut in (1, 3, 4, 7, len(states) - 5):  # between rounds, between searches, between lessons
         other, _ = make(seed=9, **options)  # as it is made on resume, before the weights are loaded
         other.load_state_dict(states[cut])
         rest = [update.metrics for update in other.iterations()]
