@@ -219,6 +219,9 @@ def measure(recipe: Recipe, options: Options, console: Console) -> None:
         chosen: dict[str, Any] = {"accept": recipe.accept, "max_tokens": largest, **line.options}
         if line.is_sampled:
             chosen["samples"] = largest
+        if line.name == "best of n" and recipe.accept == "any":
+            # To be valued costs a token an episode, which the sampler's own budget does not know of.
+            chosen["max_tokens"] = max(1, largest * recipe.length // (recipe.length + 1))
         if line.name == "beam by Q":
             chosen["width"] = max(1, largest // recipe.length)
         method = make_method(SearchOptions(**chosen), parts)
@@ -229,11 +232,14 @@ def measure(recipe: Recipe, options: Options, console: Console) -> None:
         rows = []
         for budget in budgets:
             pairs = list(zip(results, is_right, strict=True))
-            within = [right and result.num_tokens <= budget for result, right in pairs]
+            is_last = budget == largest
+            within = [right and (is_last or result.num_tokens <= budget) for result, right in pairs]
             rows.append(
                 Measured(
                     recipe.name, line.name, seed, budget, len(problems), sum(within),
-                    sum(min(result.num_tokens, budget) for result in results) / len(results),
+                    sum(
+                        result.num_tokens if is_last else min(result.num_tokens, budget) for result in results
+                    ) / len(results),
                     sum(result.num_nodes for result in results) / len(results), round(seconds, 2),
                 )
             )  # fmt: skip
