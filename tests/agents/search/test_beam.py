@@ -177,6 +177,14 @@ def test_budgets_hold(most):
             assert result.num_nodes == most or result.stop == "solved"
 
 
+def test_the_best_of_a_level_are_expanded_where_the_budget_holds_a_part_of_it():
+    beam, problems = make_beam(3, budget=SearchBudget(max_nodes=2), score="logp", keep_tree=True)
+    for tree, result in zip(TREES, beam.search(problems), strict=True):
+        expanded = {node.order: said_in(node.state) for node in result.root.walk() if node.order >= 0}
+        first = sorted(tree.logps(""), key=lambda letter: -tree.logps("")[letter])
+        assert expanded == {0: "", 1: next(letter for letter in first if letter != "$")}
+
+
 def test_the_tree_shows_what_was_left_out():
     beam, problems = make_beam(2, keep_tree=True)
     for tree, result in zip(TREES, beam.search(problems), strict=True):
