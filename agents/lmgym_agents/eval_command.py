@@ -15,6 +15,9 @@ from lmgym.errors import InvalidValueError
 from lmgym_agents.agent import Agent, LMAgent, load_agent
 from lmgym_agents.durable_files import FILES, write_atomically
 from lmgym_agents.evaluation import EvaluationResult, evaluate
+from lmgym_agents.q_agent import QAgent
+from lmgym_agents.q_engine import Support
+from lmgym_agents.q_files import is_q_model, load_q_model
 from lmgym_agents.report.tables import make_transcript_table
 from lmgym_agents.run_options import EnvOptions, ModelOptions
 from lmgym_agents.sampling import SamplingParams
@@ -24,7 +27,8 @@ from lmgym_agents.sampling import SamplingParams
 class Eval:
     """Measures a model or any agent on a split, with confidence intervals.
 
-    A model is named with --model; a run's is in its folder's model/. Any other agent is named with
+    A model is named with --model; a run's is in its folder's model/. A Q model acts by Q: at temperature 0 by
+    its best action, else by prior · exp(Q / temperature). Any other agent is named with
     --agent module:Class (see examples/05_plug_in_your_agent.py).
     """
 
@@ -80,6 +84,12 @@ def _make_agent(config: Eval) -> Agent:
             raise InvalidValueError("--agent and options of a model were both given; one can be measured.")
         return load_agent(config.agent)
     tokenizer = config.model.make_tokenizer()
+    if Path(config.model.model).is_dir() and is_q_model(config.model.model):
+        return QAgent(
+            load_q_model(config.model.model, config.model.device, dtype=config.model.torch_dtype), tokenizer,
+            acting="prior" if config.temperature else "greedy", temperature=config.temperature or None,
+            seed=config.seed, support=Support(top_k=config.top_k, top_p=config.top_p),
+        )  # fmt: skip
     context = config.env.make_env(1, tokenizer).context_length
     policy = config.model.make_policy(tokenizer, context=context, seed=config.seed)
     params = SamplingParams(

@@ -96,9 +96,9 @@ class QLearningConfig:
     importance_exponent: float = 0.4
     """how fully the weights make up for the priorities; 1: fully"""
 
-    updates: int = 8
+    updates: int = 16
     """optimiser steps after each rollout"""
-    batch_rows: int = 512
+    batch_rows: int = 256
     """trajectories of each step"""
     max_tokens_per_micro_batch: int = 32768
     """padded tokens in one forward and backward pass; halved when memory runs out. Changes no gradient"""
