@@ -7,7 +7,8 @@ prompts cost nothing. All methods use the same Q model's folder; those that need
 
 Countdown and Rewrite check themselves, so there every method may stop at the first episode that the verifier
 calls correct (best of n is then pass@n). On Order and Math that would be a look at the solution: there the
-answer is chosen by value (best of n, trees), by votes (majority) or by the order of the search.
+answer is chosen by value (best of n, beam), by visits (MCTS takes a token after each decision), by votes
+(majority), or is the first that the search comes to (best-first, A*, Levin).
 
     python benchmarks/search.py                      # all; about 25 minutes on two quiet cores
     python benchmarks/search.py --only Countdown-v0 --problems 50
@@ -75,8 +76,8 @@ class Recipe:
 RECIPES: tuple[Recipe, ...] = (
     Recipe("Countdown-v0", "", 3, 0.30, "--iterations 12 --num-envs 512", "verifier", 6),
     Recipe("Rewrite-v0", "", 1, 0.35, "--iterations 12 --num-envs 256", "verifier", 8),
-    Recipe("Order-v0", "", 1, 0.65, "--iterations 12 --num-envs 512", "any", 3, budgets=(16, 64, 256)),
-    Recipe("Math-v0", "", 2, 0.40, "--iterations 12 --num-envs 512", "any", 4, budgets=(16, 64, 256)),
+    Recipe("Order-v0", "", 1, 0.65, "--iterations 20 --num-envs 512", "any", 3, budgets=(16, 64, 256)),
+    Recipe("Math-v0", "", 2, 0.40, "--iterations 20 --num-envs 512", "any", 4, budgets=(16, 64, 256)),
 )
 
 
@@ -224,6 +225,8 @@ def measure(recipe: Recipe, options: Options, console: Console) -> None:
             chosen["max_tokens"] = max(1, largest * recipe.length // (recipe.length + 1))
         if line.name == "beam by Q":
             chosen["width"] = max(1, largest // recipe.length)
+        if line.name == "MCTS with Q" and recipe.accept == "any":
+            chosen |= {"commit_every": 1, "simulations": max(2, largest // recipe.length)}
         method = make_method(SearchOptions(**chosen), parts)
         start = time.perf_counter()
         results = method.search(problems, seed=seed)

@@ -96,9 +96,10 @@ class SearchOptions:
     anytime: bool = False
     """best-first methods go on after the first answer, until it is proven best or the budget is used up"""
     simulations: int | None = None
-    """of mcts and gumbel: for each decision; none: 32, or with one tree from the start as the budget lasts"""
+    """of mcts and gumbel, for each decision; none: 32, or with one tree of mcts as the budget lasts"""
     commit_every: int | None = None
-    """actions that mcts and gumbel take after each decision; 0: one tree; none: 0 for mcts, 1 for gumbel"""
+    """actions that mcts and gumbel take after each decision; 0: one tree, whose best episode answers; none: 0
+    for mcts with --accept verifier, else 1, because the best of many learned values is often an error"""
     max_tokens: int | None = 256
     """tokens of the model for each problem, the prompt's aside"""
     max_nodes: int | None = None
@@ -310,7 +311,7 @@ def _make_mcts_config(options: SearchOptions) -> MCTSConfig:
     root: Literal["puct", "gumbel"] = "gumbel" if options.method == "gumbel" else "puct"
     commit_every = options.commit_every
     if commit_every is None:
-        commit_every = 1 if root == "gumbel" else 0
+        commit_every = 0 if root == "puct" and options.accept == "verifier" else 1
     is_one_tree = root == "puct" and commit_every == 0
     simulations = options.simulations or (_UNTIL_BUDGET if is_one_tree else _SIMULATIONS)
     return MCTSConfig(
