@@ -42,14 +42,18 @@ SHARED = (
     "--sft.learning-rate 5e-3 --sft.warmup-iterations 5"
 )
 """Options of every run."""
-_GAME = "--optimizer muon --learning-rate 2e-3 --games 256 --gae-lambda 0.8 --past-share 0.1"
+_GAME = (
+    "--optimizer muon --learning-rate 3e-3 --schedule constant --entropy-coefficient 0.1 --games 256 "
+    "--gae-lambda 0.8 --past-share 0.1 --evaluation-split train"
+)
 RECIPES: Mapping[str, str] = {
     "nim": f"self-play --env lmgym/Nim-v0 --level 1 {_GAME} --iterations 300 --sft.iterations 60 "
-    "--entropy-coefficient 0.04 --snapshot-every 25",
+    "--snapshot-every 25",
     "tic_tac_toe": f"self-play --env lmgym/TicTacToe-v0 --level 1 {_GAME} --iterations 500 "
-    "--sft.iterations 120 --entropy-coefficient 0.05 --snapshot-every 50",
-    "sums": "proposer --form sums --size 2 --iterations 200 --sft.iterations 100 --proposer.optimizer muon "
-    "--proposer.learning-rate 1e-3 --solver.optimizer muon --solver.learning-rate 2e-3",
+    "--sft.iterations 120 --snapshot-every 50",
+    "sums": "proposer --form sums --size 2 --warm-size 2 --iterations 400 --sft.iterations 250 "
+    "--sft.batch-rows 256 --proposals 192 --proposer.optimizer muon --proposer.learning-rate 2e-4 "
+    "--solver.optimizer muon --solver.learning-rate 1e-3",
 }
 """Arguments of `lmgym train`, beside the shared ones, by name of the run."""
 NAMES = {"nim": "Nim", "tic_tac_toe": "Tic-Tac-Toe", "sums": "sums"}

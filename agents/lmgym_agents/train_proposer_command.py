@@ -40,8 +40,8 @@ FormName = Literal["sums", "countdown"]
 class TrainProposer:
     """Trains a language model on problems that it poses itself.
 
-    First it learns what a problem looks like, and to answer some; then the loop begins, and no problem is given
-    to it any more. The run's folder is that of `train ppo`.
+    First it learns what a problem looks like, and to answer some; then the loop begins, and no problem is
+    given to it any more. The run's folder is that of `train ppo`.
     """
 
     form: FormName = "sums"
