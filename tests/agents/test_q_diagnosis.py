@@ -12,6 +12,7 @@ from lmgym.errors import InvalidValueError, UnknownNameError
 from lmgym.records import Problem
 from lmgym.tasks.base import Task
 from lmgym.tasks.dataset.task import Dataset
+from lmgym.tasks.maze import Maze
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse
 from lmgym.tokenization import CharTokenizer
 from lmgym_agents.errors import MetricsError
@@ -87,7 +88,7 @@ def diagnose_script(
 
 @pytest.mark.parametrize(
     "task",
-    [Echo(), Reverse(needs_stop=False), Count(length=3), Delayed(num_turns=2)],
+    [Echo(), Reverse(needs_stop=False), Count(length=3), Delayed(num_turns=2), Maze(level=1)],
     ids=lambda task: task.fingerprint,
 )
 @pytest.mark.parametrize("kind", ["q", "v"])

@@ -282,15 +282,11 @@ class Maze(Task):
         far = distances(grid, goal)
         if position == goal or not partial:
             return float(far[position] <= self._max_steps - num_moves)
-        nearest = min(
-            [
-                step(grid, position, move)
-                for text, move in self._manner.moves.items()
-                if _begins(text, partial)
-            ],
-            key=far.__getitem__,
-            default=position,
-        )
+        # A turn that has begun as a move can still be spoilt, which loses it but keeps the square.
+        moved = [
+            step(grid, position, move) for text, move in self._manner.moves.items() if _begins(text, partial)
+        ]
+        nearest = min([position, *moved], key=far.__getitem__)
         return float(far[nearest] <= self._max_steps - num_moves - 1)
 
 

@@ -181,6 +181,14 @@ def test_optimal_values_count_the_moves_left() -> None:
     assert task.optimal_value(problem, two_lost, "") == 0.0
 
 
+def test_a_step_back_that_has_begun_can_still_be_spoilt() -> None:
+    task, problem = Maze(max_steps=7), pose(ROOM, (3, 1), (3, 3), 6)
+    one_step = (Turn("agent", "u"), Turn("environment", ""))
+    # 5 squares to go and 6 moves left: "d" would leave 6 squares and 5 moves, "dd" is no move and loses one.
+    assert task.optimal_value(problem, one_step, "d") == 1.0
+    assert task.optimal_value(problem, (*one_step, Turn("agent", "d"), Turn("environment", "")), "") == 0.0
+
+
 def test_demonstrations_of_low_quality_wander() -> None:
     task = Maze(level=3, demonstration_quality=0.0)
     rng = np.random.default_rng(0)
