@@ -51,7 +51,7 @@ RECIPES: Mapping[str, str] = {
     "--snapshot-every 25",
     "tic_tac_toe": f"self-play --env lmgym/TicTacToe-v0 --level 1 {_GAME} --iterations 500 "
     "--sft.iterations 120 --snapshot-every 50",
-    "sums": "proposer --form sums --size 2 --warm-size 2 --iterations 400 --sft.iterations 250 "
+    "sums": "proposer --form sums --size 2 --warm-size 2 --iterations 300 --sft.iterations 170 "
     "--sft.batch-rows 256 --proposals 192 --proposer.optimizer muon --proposer.learning-rate 2e-4 "
     "--solver.optimizer muon --solver.learning-rate 1e-3",
 }
