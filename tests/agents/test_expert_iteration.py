@@ -15,7 +15,14 @@ from lmgym.tasks.probes import Count, Delayed
 from lmgym.tokenization import CharTokenizer
 from lmgym_agents.algorithms.expert_iteration import ExpertIteration
 from lmgym_agents.algorithms.expert_iteration_config import PRESETS, ExpertIterationConfig
-from lmgym_agents.algorithms.expert_rows import TreeBuffer, TreeRow, actions_of, join_rows, tree_rows
+from lmgym_agents.algorithms.expert_rows import (
+    TreeBuffer,
+    TreeRow,
+    actions_of,
+    join_rows,
+    response_rows,
+    tree_rows,
+)
 from lmgym_agents.algorithms.expert_search import SEARCHES, search_named
 from lmgym_agents.round_diagnosis import RoundRecord
 from lmgym_agents.search.results import Candidate, SearchResult
@@ -134,7 +141,24 @@ def test_what_is_learned_raises_the_likelihood_of_the_solutions():
 def test_preferring_right_over_wrong_responses_widens_the_margin():
     options = {"learn": "dpo", "steps": 10, "steps_per_update": 5, "rounds": 1, "dpo_sft_coefficient": 0.0}
     algorithm, _ = make(search=lambda setting: Demonstrated(setting, wrong="b"), restart=False, **options)
-    learned = [u.metrics for u in algorithm.iterations() if u.metrics["phase"] == "learn"]
+
+    def gap():
+        """Log-prob of the right responses over that of the wrong ones, mean."""
+        pairs = [(r.right[0], r.wrong[0]) for r in algorithm.pool.records.values()]
+        sides = [response_rows([pair[side] for pair in pairs]) for side in (0, 1)]
+        sums = [
+            algorithm.policy.evaluate(rows.input_ids, rows.lengths, is_action=rows.is_target).logps.sum(dim=1)
+            for rows in sides
+        ]
+        return float((sums[0] - sums[1]).detach().mean())
+
+    gaps, learned = [], []
+    for update in algorithm.iterations():
+        if len(algorithm.pool.records) == 16:
+            gaps.append(gap())
+        if update.metrics["phase"] == "learn":
+            learned.append(update.metrics)
+    assert gaps[-1] > gaps[0] + 0.05  # before the first lesson, after the last one
     assert learned[1]["margin"] > learned[0]["margin"] > 0
     assert learned[1]["loss"] < learned[0]["loss"] < math.log(2)
 

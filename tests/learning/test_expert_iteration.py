@@ -11,6 +11,8 @@ from lmgym_agents.algorithms.expert_iteration import ExpertIteration
 from lmgym_agents.algorithms.expert_iteration_config import ExpertIterationConfig
 from lmgym_agents.algorithms.expert_search import search_named
 from lmgym_agents.evaluation import evaluate
+from lmgym_agents.search.states import Transitions
+from lmgym_agents.state_model import PolicyStates
 from tests.agents import expert_setup
 
 pytestmark = pytest.mark.learning
@@ -41,7 +43,7 @@ def train(seed, **options):
     )  # fmt: skip
     before = success(policy)
     updates = list(algorithm.iterations())
-    return before, success(policy), updates
+    return before, success(policy), updates, policy
 
 
 def success(policy):
@@ -53,7 +55,9 @@ def success(policy):
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in (1, 2))])
 def test_accuracy_rises_on_verified_samples_alone(seed):
-    before, after, updates = train(seed, rounds=4, samples=32, temperature=2.0, steps=30, learning_rate=3e-3)
+    before, after, updates, _ = train(
+        seed, rounds=4, samples=32, temperature=2.0, steps=30, learning_rate=3e-3
+    )
     assert before < 0.35
     assert after > 0.9
     sampled = [update.metrics["pass_1"] for update in updates if update.metrics["phase"] == "measure"]
@@ -61,16 +65,20 @@ def test_accuracy_rises_on_verified_samples_alone(seed):
 
 
 def test_trees_teach_policy_and_values():
-    before, after, updates = train(
+    before, after, updates, policy = train(
         0, preset="alphazero", rounds=4, samples=16, steps=30, learning_rate=3e-3, min_visits=4
     )
     assert after > before + 0.3
     errors = [update.metrics["value_error"] for update in updates if update.metrics["phase"] == "learn"]
     assert errors[-1] < errors[0]
+    transitions = Transitions(TASK, LETTERS)
+    rows = [transitions.start(problem).tokens for problem in TASK.problems("train", range(20))]
+    values = PolicyStates(policy, has_values=True).evaluate(rows).values
+    assert 0.1 < values.mean() < 1.2
 
 
 def test_greedy_answers_to_the_same_problems_ring_the_alarm():
-    _, after, updates = train(
+    _, after, updates, _ = train(
         0, preset="star", rationalise=False, rounds=5, fresh=False, steps=30, learning_rate=3e-3,
     )  # fmt: skip
     assert after < 0.9
