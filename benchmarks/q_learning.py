@@ -109,15 +109,17 @@ class Problem:
 def make_problems() -> dict[str, Problem]:
     """Returns what is measured, by name."""
     muon: dict[str, Any] = {"optimizer": "muon", "learning_rate": 2e-3}
-    replayed: dict[str, Any] = {**muon, "replay_failed": 0.5, "updates": 16, "batch_rows": 256}
+    replayed: dict[str, Any] = {
+        **muon, "replay_failed": 0.5, "updates": 16, "batch_rows": 256, "weight_decay": 0.1, "iterations": 110
+    }  # fmt: skip
     heads: dict[str, Any] = {
         "parametrisation": "heads", "target": "none", "double": False, "lam": 0.95, "top_k": 8
     }  # fmt: skip
     problems = [
         Problem(
             "Math", "lmgym/Math-v0", {"level": 2}, Math(level=2), None, 10, make_config(Demo()).ppo,
-            QLearningConfig(iterations=100, **replayed, **heads),
-            QLearningConfig(iterations=110, **replayed, beta=0.05), rows=1024, dqn_steps=60_000,
+            QLearningConfig(**replayed, **heads),
+            QLearningConfig(**replayed, beta=0.1), rows=1024, dqn_steps=60_000,
         )
     ]  # fmt: skip
     fast: dict[str, Any] = {"optimizer": "muon", "learning_rate": 3e-3, "iterations": 50}
@@ -126,7 +128,7 @@ def make_problems() -> dict[str, Problem]:
         **fast, parametrisation="heads", updates=8, batch_rows=256, acting="prior", epsilon=0.05,
         prior_coefficient=0.3,
     )  # fmt: skip
-    of_logits = QLearningConfig(**fast, updates=8, batch_rows=256, beta=0.02)
+    of_logits = QLearningConfig(**fast, updates=8, batch_rows=256, beta=0.05)
     for name, task, options, letters in (
         ("Echo", Echo, {"length": 1, "needs_stop": False}, "abcdefgh>"),
         ("Reverse", Reverse, {"length": 2, "alphabet": "abcd", "needs_stop": False}, "abcd<"),

@@ -95,6 +95,6 @@ def test_count_with_an_end_of_turn_is_learned_to_the_optimum(options, seed):
 )
 def test_what_was_asked_a_turn_ago_is_learned_to_the_optimum(options, seed):
     task = Delayed(num_turns=2, length=1, needs_stop=False)
-    success, start, _ = train(task, "abcdefgh. >waitsy", seed, layers=2, **options)
+    success, start, _ = train(task, "abcdefgh. >waitsy", seed, layers=2, iterations=15, **options)
     assert start < 0.25
     assert success >= 0.99 * task.optimal_return
