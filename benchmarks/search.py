@@ -33,9 +33,7 @@ from typing import Any
 import torch
 import tyro
 from _record import Mark, make_mark, write_record
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
+from _search_picture import draw
 from rich.console import Console
 from rich.table import Table
 
@@ -329,51 +327,6 @@ def make_marks(rows: Sequence[Mapping[str, Any]]) -> list[Mark]:
     return marks
 
 
-def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draws one panel a task: success against the budget of model tokens."""
-    names = list(dict.fromkeys(row["environment"] for row in rows))
-    figure = Figure(figsize=(4.1 * len(names), 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    handles: dict[str, Any] = {}
-    for axis, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        own = [row for row in rows if row["environment"] == name]
-        for line in LINES:
-            points = [(row["budget"], row["success"], row) for row in own if row["method"] == line.name]
-            if not points:
-                continue
-            x, y = [point[0] for point in points], [point[1] for point in points]
-            if line.name == "greedy":
-                handles[line.name] = axis.axhline(y[0], color=line.colour, lw=1.4, ls=(0, (4, 3)))
-                continue
-            (handles[line.name],) = axis.plot(x, y, color=line.colour, lw=2.0, marker="o", ms=3.5)
-            lows, highs = ([point[2][end] for point in points] for end in ("low", "high"))
-            axis.fill_between(x, lows, highs, color=line.colour, alpha=0.07, lw=0)
-        budgets = sorted({row["budget"] for row in own})
-        axis.set_xscale("log", base=2)
-        axis.xaxis.set_major_locator(FixedLocator(budgets))
-        axis.xaxis.set_minor_locator(NullLocator())
-        axis.set_xticklabels([str(budget) for budget in budgets])
-        axis.set_ylim(0, 1.02)
-        axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        how = "first correct one" if own[0]["accept"] == "verifier" else "chosen by value or votes"
-        short = name.removeprefix("lmgym/")
-        axis.set_title(f"{short}, level {own[0]['level']}\n{how}", fontsize=10)
-        axis.grid(alpha=0.25)
-        axis.spines[["top", "right"]].set_visible(False)
-    figure.supxlabel("model tokens for each problem, at most", fontsize=10)
-    figure.supylabel("held-out problems solved", fontsize=10)
-    order = [line.name for line in LINES if line.name in handles]
-    figure.legend(
-        [handles[name] for name in order],
-        order,
-        loc="outside upper center",
-        ncols=5,
-        fontsize=9,
-        frameon=False,
-    )
-    figure.savefig(path, dpi=120)
-
-
 def print_rows(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
     """Prints one table a task, a column a budget."""
     for name in dict.fromkeys(row["environment"] for row in rows):
@@ -409,14 +362,15 @@ def main(options: Options) -> None:
     if not rows:
         return
     print_rows(rows, console)
+    colours = {line.name: line.colour for line in LINES}
     marks = make_marks(rows)
     for mark in marks:
         console.print(f"{'holds' if mark['holds'] else 'MISSED'}: {mark['name']} {mark['value']:.3g}")
     if not options.only and options.problems == Options().problems:
         write_record("search", rows, marks)
-        draw(rows, ROOT / "docs" / "search_compute.png")
+        draw(rows, colours, ROOT / "docs" / "search_compute.png")
     else:
-        draw(rows, options.out / "search_compute.png")
+        draw(rows, colours, options.out / "search_compute.png")
 
 
 if __name__ == "__main__":
