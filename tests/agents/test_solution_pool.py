@@ -5,11 +5,11 @@ import pytest
 
 from lmgym.errors import InvalidValueError
 from lmgym.seeding import make_generator
+from lmgym_agents.solution_draw import Draw
 from lmgym_agents.solution_pool import (
     MAX_CHARS,
     AddedCounts,
     Attempt,
-    Draw,
     SolutionPool,
     canonical_text,
     merge_counts,

@@ -23,7 +23,6 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from lmgym.errors import InvalidValueError
 from lmgym.records import Problem
@@ -35,7 +34,7 @@ from lmgym_agents.algorithms.expert_lessons import Lessons
 from lmgym_agents.algorithms.expert_probe import Probe
 from lmgym_agents.algorithms.expert_rows import (
     TreeBuffer,
-    ValueRows,
+    append_rows,
     join_rows,
     read_attempts,
     tree_rows,
@@ -49,7 +48,8 @@ from lmgym_agents.reference import Reference
 from lmgym_agents.round_diagnosis import AlarmKind, RoundRecord, describe_alarm, find_alarms
 from lmgym_agents.search.results import Progress, SearchMethod, SearchResult
 from lmgym_agents.search.states import Transitions
-from lmgym_agents.solution_pool import AddedCounts, Draw, SolutionPool, merge_counts
+from lmgym_agents.solution_draw import Draw
+from lmgym_agents.solution_pool import AddedCounts, SolutionPool, merge_counts
 
 
 class SearchSetting(NamedTuple):
@@ -319,7 +319,7 @@ class ExpertIteration:
             return None
         batch = join_rows(responses, trees)
         if num_shown:
-            batch = _append(batch, self._demonstrations(num_shown, step))
+            batch = append_rows(batch, self._demonstrations(num_shown, step))
         return self.lessons.imitate(batch, step)
 
     def _demonstrations(self, count: int, step: int) -> Rows:
@@ -386,19 +386,3 @@ class ExpertIteration:
         self.level = level
         self._train_task = self.task.at_level(level)
         self._transitions = Transitions(self._train_task, self.tokenizer, **self._options)
-
-
-def _append(batch: ValueRows, more: Rows) -> ValueRows:
-    """Returns the batch with more rows, which have no values."""
-    parts = (batch.rows, more)
-    width = max(part.input_ids.shape[1] for part in parts)
-    ids, is_target = (
-        torch.cat([torch.nn.functional.pad(part[place], (0, width - part[place].shape[1])) for part in parts])
-        for place in (0, 2)
-    )
-    rows = Rows(ids, torch.cat([part.lengths for part in parts]), is_target)
-    count = len(more.lengths)
-    return ValueRows(
-        rows, torch.cat([batch.values, torch.full((count,), torch.nan)]),
-        torch.cat([batch.value_position, torch.ones(count, dtype=torch.int64)]),
-    )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, get_args
 from lmgym.errors import InvalidValueError
 from lmgym_agents.optimizers import Kind, Schedule
 from lmgym_agents.round_diagnosis import AlarmRule
-from lmgym_agents.solution_pool import Balance
+from lmgym_agents.solution_draw import Balance
 
 Preset = Literal["rest_em", "star", "alphazero"]
 Remedy = Literal["none", "temperature", "fresh_levels", "reset", "mixing"]

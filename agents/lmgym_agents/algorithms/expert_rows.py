@@ -165,3 +165,19 @@ def join_rows(responses: Sequence[Response], trees: Sequence[TreeRow]) -> ValueR
     positions = [1] * len(responses) + [row.start for row in trees]
     rows = response_rows([*responses, *as_responses])
     return ValueRows(rows, torch.tensor(values, dtype=torch.float32), torch.tensor(positions))
+
+
+def append_rows(batch: ValueRows, more: Rows) -> ValueRows:
+    """Returns the batch with more rows, which have no values."""
+    parts = (batch.rows, more)
+    width = max(part.input_ids.shape[1] for part in parts)
+    ids, is_target = (
+        torch.cat([torch.nn.functional.pad(part[place], (0, width - part[place].shape[1])) for part in parts])
+        for place in (0, 2)
+    )
+    rows = Rows(ids, torch.cat([part.lengths for part in parts]), is_target)
+    count = len(more.lengths)
+    return ValueRows(
+        rows, torch.cat([batch.values, torch.full((count,), torch.nan)]),
+        torch.cat([batch.value_position, torch.ones(count, dtype=torch.int64)]),
+    )  # fmt: skip
