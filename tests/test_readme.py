@@ -11,15 +11,15 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-SAYS = ("1.0 True", "hedged unsolved limit", "Interval(mean=")
+SAYS = ("1.0 True", "hedged unsolved limit", "Interval(mean=", "tokens 64")
 
 
-def test_the_readme_shows_an_environment_the_grader_and_an_agent():
+def test_the_readme_shows_an_environment_the_grader_an_agent_and_a_search():
     assert len(BLOCKS) == len(SAYS)
 
 
 @pytest.mark.parametrize(
-    ("code", "says"), list(zip(BLOCKS, SAYS, strict=False)), ids=("environment", "grader", "agent")
+    ("code", "says"), list(zip(BLOCKS, SAYS, strict=False)), ids=("environment", "grader", "agent", "search")
 )
 def test_a_block_runs(code, says, tmp_path):
     file = tmp_path / "block.py"
