@@ -22,8 +22,8 @@ from lmgym.tasks.sliding_puzzle.boards import MOVES, Size, distances, draw_board
 from lmgym.tokenization import CharTokenizer
 from lmgym_agents.optimizers import PolicyOptimizer, rate_factor
 from lmgym_agents.policy import Policy
-from lmgym_agents.q_heads import make_target, update_target
-from lmgym_agents.q_model import QModel
+from lmgym_agents.q.heads import make_target, update_target
+from lmgym_agents.q.model import QModel
 from lmgym_agents.tiny_models import PRESETS, make_tiny_model
 
 Kind = Literal["fitted", "exact"]

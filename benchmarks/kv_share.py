@@ -11,7 +11,8 @@ Every way gives the log-prob of each of the 256 candidates:
   tokens of the state, which nobody reads: the fairest opponent, though the count of tokens no longer says
   what is to be gained, the count of operations does;
 - "rows": the state once, its keys and values copied for each candidate; "cascade" and "packed": read once for
-  all (see ``lmgym_agents.tree_attention``). Cold: with the states' own prefill. Warm: the states are held.
+  all (see ``lmgym_agents.prefixes.attention``). Cold: with the states' own prefill. Warm: the states are
+  held.
 
 In tokens K (P + L) / (P + K L) = 16.5 can be gained from cold and (P + L) / L = 33 warm. The ways take turns
 within each repetition, each repetition with other candidates; the table gives medians.
@@ -40,16 +41,16 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _record import Mark, make_mark, write_record
 
-from lmgym_agents.candidate_scoring import score_candidates
-from lmgym_agents.decoder import Forward, make_forward
+from lmgym_agents.decoding.decoder import Forward, make_forward
+from lmgym_agents.decoding.kv_cache import KVCache
 from lmgym_agents.engine import Engine
-from lmgym_agents.kv_cache import KVCache
 from lmgym_agents.policy import Policy
-from lmgym_agents.prefix_store import PrefixStore
+from lmgym_agents.prefixes.attention import NewRows, RowsPlan
+from lmgym_agents.prefixes.candidates import score_candidates
+from lmgym_agents.prefixes.store import PrefixStore
 from lmgym_agents.sampling import SamplingParams
 from lmgym_agents.tiny_models import make_tiny_model
 from lmgym_agents.token_logps import token_logps
-from lmgym_agents.tree_attention import NewRows, RowsPlan
 
 NUM_STATES, NUM_CANDIDATES, STATE_LENGTH, ACTION_LENGTH, VOCAB_SIZE = 8, 32, 256, 8, 128
 ROW_LENGTH = STATE_LENGTH + ACTION_LENGTH

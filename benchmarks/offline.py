@@ -52,14 +52,14 @@ from lmgym_agents.algorithms.ilql_config import ILQLConfig, OfflineMethod
 from lmgym_agents.engine import Engine
 from lmgym_agents.evaluation import evaluate
 from lmgym_agents.models import load_model
+from lmgym_agents.offline.jsonl import append_jsonl, read_jsonl
+from lmgym_agents.offline.trajectories import ScriptEngine, Trajectories, from_rollout, make_source
 from lmgym_agents.policy import Policy
-from lmgym_agents.q_agent import QAgent
-from lmgym_agents.q_engine import Support
-from lmgym_agents.q_model import QModel
+from lmgym_agents.q.agent import QAgent
+from lmgym_agents.q.engine import Support
+from lmgym_agents.q.model import QModel
 from lmgym_agents.rollout import collect
 from lmgym_agents.sampling import SamplingParams
-from lmgym_agents.trajectories import ScriptEngine, Trajectories, from_rollout, make_source
-from lmgym_agents.trajectory_jsonl import append_jsonl, read_jsonl
 
 ROOT = Path(__file__).resolve().parents[1]
 ENV, LAYOUT, MAX_MOVES = "lmgym/Maze-v0", "double_t", 20

@@ -41,14 +41,14 @@ from lmgym_agents.algorithms.sft import SFT, SFTConfig
 from lmgym_agents.demonstrations import TaskDemonstrations
 from lmgym_agents.engine import Engine
 from lmgym_agents.evaluation import distinct_problems
-from lmgym_agents.first_error import scan_first_error, search_first_error
 from lmgym_agents.models import load_model
 from lmgym_agents.policy import Policy
-from lmgym_agents.process_reward import LearnedSteps
-from lmgym_agents.process_values import RolloutValues, cut_prefixes
-from lmgym_agents.rollout_labels import sample_labelled, sample_responses
+from lmgym_agents.process.first_error import scan_first_error, search_first_error
+from lmgym_agents.process.reward import LearnedSteps
+from lmgym_agents.process.rollout_labels import sample_labelled, sample_responses
+from lmgym_agents.process.step_labels import FixedSteps, TaskSteps
+from lmgym_agents.process.values import RolloutValues, cut_prefixes
 from lmgym_agents.sampling import SamplingParams
-from lmgym_agents.step_labels import FixedSteps, TaskSteps
 
 TOKENIZER = CharTokenizer()
 TASK = Math(level=2, style="worked", demonstration_quality=0.5)

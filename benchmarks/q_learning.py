@@ -54,8 +54,8 @@ from lmgym_agents.demonstrations import TaskDemonstrations
 from lmgym_agents.evaluation import evaluate
 from lmgym_agents.models import load_policy, make_tiny_model, save_policy
 from lmgym_agents.policy import Policy
-from lmgym_agents.q_agent import QAgent
-from lmgym_agents.q_model import QModel
+from lmgym_agents.q.agent import QAgent
+from lmgym_agents.q.model import QModel
 
 ROOT = Path(__file__).resolve().parents[1]
 GOAL = 0.95

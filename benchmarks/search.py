@@ -38,12 +38,12 @@ from rich.console import Console
 from rich.table import Table
 
 from lmgym.errors import UnknownNameError
+from lmgym_agents.commands.search import Search, judge, make_parts
+from lmgym_agents.commands.search_methods import SearchOptions, make_method
 from lmgym_agents.evaluation import distinct_problems
 from lmgym_agents.intervals import wilson_interval
 from lmgym_agents.run_options import EnvOptions, ModelOptions
 from lmgym_agents.search.expansion import Accept
-from lmgym_agents.search_command import Search, judge, make_parts
-from lmgym_agents.search_methods import SearchOptions, make_method
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = "--model nano --device cpu --threads 1 --optimizer muon --no-tensorboard"

@@ -33,8 +33,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lmgym.errors import UnknownNameError
-from lmgym_agents.metrics import read_metrics
 from lmgym_agents.report.ratings import draw_elo
+from lmgym_agents.runs.metrics import read_metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = (

@@ -41,9 +41,9 @@ from lmgym.seeding import make_generator
 from lmgym.tasks.sliding_puzzle.boards import MOVES, Size, distances, layers, manhattan, moves_from
 from lmgym.tasks.sliding_puzzle.task import SlidingPuzzle
 from lmgym.tokenization import CharTokenizer
+from lmgym_agents.diagnosis.heuristic_quality import find_inadmissible, find_inconsistent
+from lmgym_agents.diagnosis.ordering import find_ordering
 from lmgym_agents.evaluation import distinct_problems
-from lmgym_agents.heuristic_quality import find_inadmissible, find_inconsistent
-from lmgym_agents.ordering import find_ordering
 from lmgym_agents.search.best_first import BestFirst
 from lmgym_agents.search.best_first_config import BestFirstConfig, Heuristic
 from lmgym_agents.search.expansion import Candidates

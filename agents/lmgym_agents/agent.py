@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from lmgym.errors import InvalidValueError
 from lmgym.seeding import make_key
 from lmgym.tokenization import TextTokenizer
-from lmgym_agents.batching import Progress
+from lmgym_agents.decoding.batching import Progress
 from lmgym_agents.engine import Engine, Generation
 from lmgym_agents.policy import Policy
 from lmgym_agents.sampling import SamplingParams

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lmgym_agents.eval_command import Eval, run_eval
-from lmgym_agents.record_command import Record, run_record
-from lmgym_agents.search_command import Search, run_search
-from lmgym_agents.train_commands import TrainPPO, TrainSFT, train_ppo, train_sft
-from lmgym_agents.train_expert_command import TrainExpertIteration, train_expert
-from lmgym_agents.train_ilql_command import TrainILQL, train_ilql
-from lmgym_agents.train_prm_command import TrainPRM, train_prm
-from lmgym_agents.train_proposer_command import TrainProposer, train_proposer
-from lmgym_agents.train_q_command import TrainQ, train_q
-from lmgym_agents.train_self_play_command import TrainSelfPlay, train_self_play
+from lmgym_agents.commands.eval import Eval, run_eval
+from lmgym_agents.commands.record import Record, run_record
+from lmgym_agents.commands.search import Search, run_search
+from lmgym_agents.commands.train import TrainPPO, TrainSFT, train_ppo, train_sft
+from lmgym_agents.commands.train_expert import TrainExpertIteration, train_expert
+from lmgym_agents.commands.train_ilql import TrainILQL, train_ilql
+from lmgym_agents.commands.train_prm import TrainPRM, train_prm
+from lmgym_agents.commands.train_proposer import TrainProposer, train_proposer
+from lmgym_agents.commands.train_q import TrainQ, train_q
+from lmgym_agents.commands.train_self_play import TrainSelfPlay, train_self_play
 
 Subcommand = tuple[type, Callable[[Any], int | None]]
 

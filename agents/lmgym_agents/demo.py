@@ -18,8 +18,8 @@ from rich.console import Console
 from lmgym.cli import run_command
 from lmgym_agents.algorithms.ppo_config import PPOConfig
 from lmgym_agents.algorithms.sft import SFTConfig
+from lmgym_agents.commands.train import EvaluationOptions, TrainPPO, train_ppo
 from lmgym_agents.run_options import EnvOptions, FolderOptions, ModelOptions
-from lmgym_agents.train_commands import EvaluationOptions, TrainPPO, train_ppo
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,11 +25,10 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from lmgym.errors import DeviceError, InvalidValueError
-from lmgym_agents.batching import ContinuousBatch, GenerationReport, Progress, Requests
-from lmgym_agents.decoder import Decoder, make_decoder
-from lmgym_agents.errors import ContextLengthError, SlotError, UnsupportedModelError
-from lmgym_agents.kv_cache import IntArray
-from lmgym_agents.request_checks import (
+from lmgym_agents.decoding.batching import ContinuousBatch, GenerationReport, Progress, Requests
+from lmgym_agents.decoding.decoder import Decoder, make_decoder
+from lmgym_agents.decoding.kv_cache import IntArray
+from lmgym_agents.decoding.request_checks import (
     banned_ids,
     check_context,
     check_ids,
@@ -38,6 +37,7 @@ from lmgym_agents.request_checks import (
     checked_max_length,
     checked_prompt,
 )
+from lmgym_agents.errors import ContextLengthError, SlotError, UnsupportedModelError
 from lmgym_agents.sampling import SamplingParams
 
 

@@ -23,10 +23,10 @@ from lmgym.records import Problem
 from lmgym.seeding import make_key
 from lmgym.tasks.base import Task
 from lmgym_agents.agent import Agent, AgentEngine, LMAgent, check_agent
-from lmgym_agents.batching import Progress
+from lmgym_agents.decoding.batching import Progress
 from lmgym_agents.engine import Engine
 from lmgym_agents.intervals import Interval, bootstrap_interval, pass_at_k, success_interval
-from lmgym_agents.q_agent import QAgent
+from lmgym_agents.q.agent import QAgent
 from lmgym_agents.rollout import Rollout, collect
 from lmgym_agents.sampling import SamplingParams
 

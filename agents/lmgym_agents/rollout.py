@@ -24,7 +24,7 @@ from torch import Tensor
 from lmgym.envs.vector import TokenVectorEnv
 from lmgym.errors import InvalidValueError
 from lmgym.seeding import make_key
-from lmgym_agents.batching import Progress
+from lmgym_agents.decoding.batching import Progress
 from lmgym_agents.engine import Engine
 from lmgym_agents.errors import TooManyFailuresError
 from lmgym_agents.sampling import SamplingParams

@@ -5,7 +5,7 @@ In: prefixes as token rows. Out: for each the log-probs of the next token, what 
 prefixes come from (``search``), training.
 
 How hidden states are computed is a part of its own, ``LastHidden``: anew for every prefix
-(``RecomputedHidden``), or with the keys and values of shared prefixes kept (``prefix_cache``).
+(``RecomputedHidden``), or with the keys and values of shared prefixes kept (``prefixes.cache``).
 """
 
 from __future__ import annotations

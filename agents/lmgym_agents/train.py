@@ -1,7 +1,7 @@
 """Runs algorithms one after another in a durable run folder: resumes, saves, logs, evaluates, leaves well.
 
 Comes in: stages (such as a warm start by SFT, then PPO), each made when its turn comes. Goes out: a run
-folder (see ``run_folder``). Left out: what an algorithm does, and what a command prints at the end.
+folder (see ``runs.folder``). Left out: what an algorithm does, and what a command prints at the end.
 
 A run is a pure function of its configuration: killed at any moment and resumed, it goes on from the newest
 checkpoint and ends bit for bit as an unbroken one (on a CPU, with the same number of threads).
@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from lmgym_agents import checkpoint
 from lmgym_agents.algorithms.update import Update
-from lmgym_agents.interrupts import Interrupts
-from lmgym_agents.metrics import MetricsWriter
-from lmgym_agents.progress import TrainingDisplay
-from lmgym_agents.random_state import rng_state, seed_rngs, set_rng_state
-from lmgym_agents.run_folder import RunFolder
+from lmgym_agents.runs import checkpoint
+from lmgym_agents.runs.folder import RunFolder
+from lmgym_agents.runs.interrupts import Interrupts
+from lmgym_agents.runs.metrics import MetricsWriter
+from lmgym_agents.runs.progress import TrainingDisplay
+from lmgym_agents.runs.random_state import rng_state, seed_rngs, set_rng_state
 
 
 class Algorithm(Protocol):

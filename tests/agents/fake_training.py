@@ -7,11 +7,11 @@ import sys
 import numpy as np
 import torch
 
-from lmgym_agents import checkpoint
-from lmgym_agents.interrupts import Interrupts
-from lmgym_agents.metrics import MetricsWriter
-from lmgym_agents.random_state import rng_state, seed_rngs, set_rng_state
-from lmgym_agents.run_folder import RunFolder
+from lmgym_agents.runs import checkpoint
+from lmgym_agents.runs.folder import RunFolder
+from lmgym_agents.runs.interrupts import Interrupts
+from lmgym_agents.runs.metrics import MetricsWriter
+from lmgym_agents.runs.random_state import rng_state, seed_rngs, set_rng_state
 
 NUM_PROMPTS, BATCH = 8, 2  # an epoch is four updates
 

@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from lmgym_agents.durable_files import Files
+from lmgym_agents.runs.durable_files import Files
 
 
 class Crash(BaseException):

@@ -4,7 +4,7 @@ import sys
 
 from lmgym.cli import main
 from lmgym_agents.algorithms import ppo
-from lmgym_agents.metrics import MetricsWriter
+from lmgym_agents.runs.metrics import MetricsWriter
 
 
 def keep_a_ledger():

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import torch
 
-from lmgym_agents import checkpoint
-from lmgym_agents.metrics import read_metrics
-from lmgym_agents.state_tree import pack
+from lmgym_agents.runs import checkpoint
+from lmgym_agents.runs.metrics import read_metrics
+from lmgym_agents.runs.state_tree import pack
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 240.0

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from lmgym.errors import InvalidValueError
-from lmgym_agents.candidate_scoring import score_candidates
 from lmgym_agents.errors import ContextLengthError, TokenOutOfVocabularyError
 from lmgym_agents.policy import Policy
-from lmgym_agents.prefix_cache import CachedHidden
-from lmgym_agents.prefix_store import PrefixStore
+from lmgym_agents.prefixes.cache import CachedHidden
+from lmgym_agents.prefixes.candidates import score_candidates
+from lmgym_agents.prefixes.store import PrefixStore
 from tests.agents.tiny_models import CONTEXT, VOCAB_SIZE, make_model
 
 METHODS = ["auto", "rows", "cascade", "packed"]

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import torch
 
-from lmgym_agents import checkpoint
 from lmgym_agents.errors import CheckpointError, CheckpointWarning
-from lmgym_agents.random_state import rng_state, set_rng_state
-from lmgym_agents.state_tree import ANYTHING, pack, unpack
-from lmgym_agents.strict_json import from_json, to_json
+from lmgym_agents.runs import checkpoint
+from lmgym_agents.runs.random_state import rng_state, set_rng_state
+from lmgym_agents.runs.state_tree import ANYTHING, pack, unpack
+from lmgym_agents.runs.strict_json import from_json, to_json
 from tests.agents.faulty_files import Crash, FaultyFiles, PowerLossFiles
 
 
@@ -363,7 +363,7 @@ def test_a_loss_of_power_at_any_operation_loses_nothing_reported(undo_names, tmp
 SAVE_IN_A_LOOP = """
 import os, sys, torch
 from pathlib import Path
-from lmgym_agents import checkpoint
+from lmgym_agents.runs import checkpoint
 torch.set_num_threads(1)
 folder = Path(sys.argv[1])
 for _ in sys.stdin:  # one new process for each line; forked, because importing torch takes a second

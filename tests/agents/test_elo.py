@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lmgym.errors import InvalidValueError
-from lmgym_agents.elo import Crosstable, expected_score, fit_elo, rate
+from lmgym_agents.self_play.elo import Crosstable, expected_score, fit_elo, rate
 
 
 def simulate(strengths, games, seed=0, draw_share=0.0):

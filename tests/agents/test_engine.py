@@ -9,8 +9,8 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from lmgym_agents.decoder import SlotDecoder, make_decoder
-from lmgym_agents.decoder_hf import CachedDecoder, RecomputingDecoder
+from lmgym_agents.decoding.decoder import SlotDecoder, make_decoder
+from lmgym_agents.decoding.decoder_hf import CachedDecoder, RecomputingDecoder
 from lmgym_agents.engine import Engine, Generation
 from lmgym_agents.sampling import SamplingParams
 from tests.agents.tiny_models import CONTEXT, NAMES, VOCAB_SIZE, WRITTEN_OUT, make_model

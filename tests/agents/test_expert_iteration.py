@@ -25,11 +25,11 @@ from lmgym_agents.algorithms.expert_rows import (
 )
 from lmgym_agents.algorithms.expert_search import SEARCHES, search_named
 from lmgym_agents.round_diagnosis import RoundRecord
+from lmgym_agents.runs.state_tree import pack, unpack
 from lmgym_agents.search.results import Candidate, SearchResult
 from lmgym_agents.search.states import Transitions
 from lmgym_agents.search.tree import Node
 from lmgym_agents.solution_pool import Response
-from lmgym_agents.state_tree import pack, unpack
 from tests.agents import expert_setup
 
 TASK = Count(length=6, alphabet="ab")

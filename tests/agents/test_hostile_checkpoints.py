@@ -11,9 +11,9 @@ import time
 import pytest
 import torch
 
-from lmgym_agents import checkpoint
 from lmgym_agents.errors import CheckpointError
-from lmgym_agents.tensor_file import check_header
+from lmgym_agents.runs import checkpoint
+from lmgym_agents.runs.tensor_file import check_header
 
 TENSORS, STATE, MANIFEST = "tensors.safetensors", "state.json", "manifest.json"
 HEADER = {"state/w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}

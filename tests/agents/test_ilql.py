@@ -13,11 +13,17 @@ from lmgym_agents.algorithms.ilql import ILQL
 from lmgym_agents.algorithms.ilql_config import ILQLConfig
 from lmgym_agents.algorithms.offline_data import action_steps, epoch_rows
 from lmgym_agents.errors import TrajectoryError
-from lmgym_agents.ilql_losses import cql_loss, expectile_loss, ilql_loss, q_regression_loss, weighted_bc_loss
 from lmgym_agents.models import make_tiny_model
+from lmgym_agents.offline.trajectories import Trajectories, Trajectory, TrajectorySource, to_rollout
 from lmgym_agents.policy import Policy
-from lmgym_agents.q_model import QModel
-from lmgym_agents.trajectories import Trajectories, Trajectory, TrajectorySource, to_rollout
+from lmgym_agents.q.ilql_losses import (
+    cql_loss,
+    expectile_loss,
+    ilql_loss,
+    q_regression_loss,
+    weighted_bc_loss,
+)
+from lmgym_agents.q.model import QModel
 from tests.reference import ilql as slow
 from tests.reference.losses import central_differences
 

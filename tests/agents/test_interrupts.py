@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from lmgym.errors import InvalidValueError
-from lmgym_agents.interrupts import Interrupts
+from lmgym_agents.runs.interrupts import Interrupts
 
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 
@@ -62,7 +62,7 @@ def test_only_in_the_main_thread():
 
 SCRIPT = """
 import sys
-from lmgym_agents.interrupts import Interrupts
+from lmgym_agents.runs.interrupts import Interrupts
 with Interrupts() as interrupts:
     print("ready", flush=True)
     while not (interrupts.requested and sys.argv[1] == "patient"):

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from lmgym_agents.durable_files import Files
 from lmgym_agents.errors import MetricsError
-from lmgym_agents.metrics import MetricsWriter, read_metrics
+from lmgym_agents.runs.durable_files import Files
+from lmgym_agents.runs.metrics import MetricsWriter, read_metrics
 from tests.agents.faulty_files import Crash, FaultyFiles, PowerLossFiles
 
 

@@ -12,9 +12,9 @@ from lmgym.errors import InvalidValueError
 from lmgym_agents.errors import ContextLengthError, TokenOutOfVocabularyError, UnsupportedModelError
 from lmgym_agents.lora import add_lora
 from lmgym_agents.policy import Policy
-from lmgym_agents.prefix_cache import CachedHidden, make_last_hidden
-from lmgym_agents.prefix_groups import group_rows, sort_rows
-from lmgym_agents.prefix_store import PrefixStore
+from lmgym_agents.prefixes.cache import CachedHidden, make_last_hidden
+from lmgym_agents.prefixes.groups import group_rows, sort_rows
+from lmgym_agents.prefixes.store import PrefixStore
 from lmgym_agents.state_model import PolicyStates, RecomputedHidden
 from tests.agents.tiny_models import CONTEXT, VOCAB_SIZE, WRITTEN_OUT, make_model
 

@@ -23,8 +23,8 @@ from lmgym_agents.algorithms.process_reward_model import (
 )
 from lmgym_agents.models import load_policy, make_tiny_model, save_policy
 from lmgym_agents.policy import Policy
-from lmgym_agents.process_reward import LearnedSteps
-from lmgym_agents.step_labels import FixedSteps, LabelledResponse, TaskSteps, make_step_rows
+from lmgym_agents.process.reward import LearnedSteps
+from lmgym_agents.process.step_labels import FixedSteps, LabelledResponse, TaskSteps, make_step_rows
 
 TOKENIZER = CharTokenizer()
 TASK = Math(level=2, style="worked", demonstration_quality=0.5)

@@ -13,9 +13,9 @@ from lmgym.tasks.base import SingleTurnTask
 from lmgym.tasks.probes import Delayed
 from lmgym.tokenization import CharTokenizer
 from lmgym_agents.engine import Engine, Generation
-from lmgym_agents.first_error import locate_error, scan_first_error, search_first_error
 from lmgym_agents.models import make_tiny_model
-from lmgym_agents.process_values import Prefix, RolloutValues, StepValue, cut_prefixes
+from lmgym_agents.process.first_error import locate_error, scan_first_error, search_first_error
+from lmgym_agents.process.values import Prefix, RolloutValues, StepValue, cut_prefixes
 from lmgym_agents.sampling import SamplingParams
 
 TOKENIZER = CharTokenizer()

@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from lmgym_agents.progress import TrainingDisplay
+from lmgym_agents.runs.progress import TrainingDisplay
 
 
 def show(console):

@@ -14,13 +14,13 @@ from lmgym_agents.algorithms.policy_gradient import UpdateConfig
 from lmgym_agents.algorithms.proposer_config import ProposerConfig, proposer_reward
 from lmgym_agents.algorithms.proposer_solver import PROPOSER_PROMPT, ProposerSolver
 from lmgym_agents.algorithms.sft import SFT, SFTConfig
+from lmgym_agents.commands.train_proposer import TrainProposer, WarmStart, train_proposer
 from lmgym_agents.engine import Engine
 from lmgym_agents.models import make_tiny_model
 from lmgym_agents.policy import Policy
 from lmgym_agents.prompted_rows import make_rows, sample_answers
 from lmgym_agents.run_options import FolderOptions, ModelOptions
-from lmgym_agents.state_tree import pack, unpack
-from lmgym_agents.train_proposer_command import TrainProposer, WarmStart, train_proposer
+from lmgym_agents.runs.state_tree import pack, unpack
 
 TOKENIZER = make_tokenizer("char")
 

@@ -12,10 +12,10 @@ from lmgym_agents.agent import AgentEngine
 from lmgym_agents.evaluation import evaluate
 from lmgym_agents.models import add_lora, make_tiny_model
 from lmgym_agents.policy import Policy
-from lmgym_agents.q_agent import QAgent
-from lmgym_agents.q_engine import ActingRule, Support, make_q_engine, sampling_params
-from lmgym_agents.q_files import Q_HEADS_FILE, Q_MODEL_FILE, is_q_model, load_q_model, save_q_model
-from lmgym_agents.q_model import QModel, QStates
+from lmgym_agents.q.agent import QAgent
+from lmgym_agents.q.engine import ActingRule, Support, make_q_engine, sampling_params
+from lmgym_agents.q.files import Q_HEADS_FILE, Q_MODEL_FILE, is_q_model, load_q_model, save_q_model
+from lmgym_agents.q.model import QModel, QStates
 from lmgym_agents.sampling import SamplingParams
 from tests.agents.tiny_models import VOCAB_SIZE, make_model
 

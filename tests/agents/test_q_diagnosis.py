@@ -15,13 +15,13 @@ from lmgym.tasks.dataset.task import Dataset
 from lmgym.tasks.maze import Maze
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse
 from lmgym.tokenization import CharTokenizer
+from lmgym_agents.diagnosis.heuristic_quality import find_inadmissible, find_inconsistent
+from lmgym_agents.diagnosis.optimal_values import SuccessTruth, default_support
+from lmgym_agents.diagnosis.ordering import find_ordering
+from lmgym_agents.diagnosis.q_diagnosis import Diagnosis, diagnose
 from lmgym_agents.errors import MetricsError
-from lmgym_agents.heuristic_quality import find_inadmissible, find_inconsistent
-from lmgym_agents.optimal_values import SuccessTruth, default_support
-from lmgym_agents.ordering import find_ordering
 from lmgym_agents.policy import Policy
-from lmgym_agents.q_diagnosis import Diagnosis, diagnose
-from lmgym_agents.q_model import QModel, QStates
+from lmgym_agents.q.model import QModel, QStates
 from lmgym_agents.report.q_picture import draw_diagnosis
 from lmgym_agents.search.states import SearchState, Transitions
 from lmgym_agents.state_model import PolicyStates, StateEvaluation

@@ -15,8 +15,8 @@ from lmgym_agents.algorithms.q_learning import QLearning
 from lmgym_agents.algorithms.q_learning_config import QLearningConfig
 from lmgym_agents.models import make_tiny_model
 from lmgym_agents.policy import Policy
-from lmgym_agents.q_model import QModel
-from lmgym_agents.state_tree import pack, unpack
+from lmgym_agents.q.model import QModel
+from lmgym_agents.runs.state_tree import pack, unpack
 from tests.agents import resume_harness as harness
 
 SMALL = {"iterations": 4, "updates": 2, "batch_rows": 8, "replay_rows": 24, "learning_rate": 1e-3}

@@ -8,15 +8,15 @@ import torch
 
 from lmgym.errors import InvalidValueError, UnknownNameError
 from lmgym_agents.accumulate import accumulate_gradients
-from lmgym_agents.action_rows import find_actions
 from lmgym_agents.algorithms.q_learning_config import QLearningConfig
 from lmgym_agents.algorithms.q_objectives import HeadsObjective, LogitsObjective
 from lmgym_agents.policy import Policy
-from lmgym_agents.q_losses import conservative_loss, error_loss
-from lmgym_agents.q_model import QModel
-from lmgym_agents.q_sums import LogitSums, logit_sums
-from lmgym_agents.replay import Replay, ReplayRows
-from lmgym_agents.soft_q_losses import Variant, group_means, path_sums, soft_residuals
+from lmgym_agents.q.action_rows import find_actions
+from lmgym_agents.q.losses import conservative_loss, error_loss
+from lmgym_agents.q.model import QModel
+from lmgym_agents.q.replay import Replay, ReplayRows
+from lmgym_agents.q.soft_losses import Variant, group_means, path_sums, soft_residuals
+from lmgym_agents.q.sums import LogitSums, logit_sums
 from tests.agents.tiny_models import VOCAB_SIZE, make_model
 from tests.reference import q_targets as reference
 

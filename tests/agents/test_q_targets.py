@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from lmgym.errors import InvalidValueError, UnknownNameError
-from lmgym_agents.action_rows import find_actions, sum_rewards
-from lmgym_agents.q_targets import clip_targets, lambda_returns, n_step_returns, state_values
+from lmgym_agents.q.action_rows import find_actions, sum_rewards
+from lmgym_agents.q.targets import clip_targets, lambda_returns, n_step_returns, state_values
 from tests.reference import q_targets as reference
 
 

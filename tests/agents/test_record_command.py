@@ -11,14 +11,14 @@ from lmgym.cli import main
 from lmgym.errors import InvalidValueError
 from lmgym.tokenization import CharTokenizer
 from lmgym_agents.algorithms.ilql_config import ILQLConfig
+from lmgym_agents.commands.record import Record, run_record
+from lmgym_agents.commands.train import EvaluationOptions
+from lmgym_agents.commands.train_ilql import TrainILQL, train_ilql
 from lmgym_agents.errors import ResumeError, TrajectoryError
-from lmgym_agents.metrics import read_metrics
-from lmgym_agents.q_files import load_q_model
-from lmgym_agents.record_command import Record, run_record
+from lmgym_agents.offline.jsonl import read_jsonl
+from lmgym_agents.q.files import load_q_model
 from lmgym_agents.run_options import EnvOptions, FolderOptions, ModelOptions
-from lmgym_agents.train_commands import EvaluationOptions
-from lmgym_agents.train_ilql_command import TrainILQL, train_ilql
-from lmgym_agents.trajectory_jsonl import read_jsonl
+from lmgym_agents.runs.metrics import read_metrics
 
 MAZE = EnvOptions(env="lmgym/Maze-v0", reward="lmrl_maze", option=("layout=umaze", "max_steps=4"))
 NANO = ModelOptions(model="nano", device="cpu", threads=1)

@@ -8,11 +8,11 @@ import torch
 
 from lmgym.errors import InvalidValueError
 from lmgym.seeding import make_generator
-from lmgym_agents import checkpoint
 from lmgym_agents.errors import CheckpointError
-from lmgym_agents.replay import Replay, ReplayRows, make_replay_rows
+from lmgym_agents.q.replay import Replay, ReplayRows, make_replay_rows
 from lmgym_agents.rollout import Rollout
-from lmgym_agents.state_tree import pack, unpack
+from lmgym_agents.runs import checkpoint
+from lmgym_agents.runs.state_tree import pack, unpack
 
 
 def make_rows(count, *, born=0, width=6, first=0):

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from lmgym_agents.errors import ResumeError, RunFolderError
-from lmgym_agents.run_config import check_same_config, list_differences, to_plain
-from lmgym_agents.run_folder import RunFolder
+from lmgym_agents.runs.config import check_same_config, list_differences, to_plain
+from lmgym_agents.runs.folder import RunFolder
 from tests.agents.faulty_files import Crash, FaultyFiles
 
 
@@ -165,7 +165,7 @@ def test_a_second_writer_is_refused_in_this_process_and_in_another(tmp_path):
             with pytest.raises(RunFolderError, match=f"in use by another process \\(pid {os.getpid()}\\)"):
                 RunFolder(tmp_path, Config(), resume=resume)
         script = (
-            "import sys; from lmgym_agents.run_folder import RunFolder\n"
+            "import sys; from lmgym_agents.runs.folder import RunFolder\n"
             "from lmgym_agents.errors import RunFolderError\n"
             "try: RunFolder(sys.argv[1], {}, resume=True)\n"
             "except RunFolderError as error: sys.exit('in use' in str(error) and 7)"

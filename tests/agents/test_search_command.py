@@ -9,13 +9,13 @@ import torch
 
 from lmgym.errors import InvalidValueError
 from lmgym.tokenization import CharTokenizer
+from lmgym_agents.commands.search import Search, run_search
+from lmgym_agents.commands.search_methods import Method, SearchOptions
 from lmgym_agents.models import make_tiny_model, save_policy
 from lmgym_agents.policy import Policy
-from lmgym_agents.q_files import save_q_model
-from lmgym_agents.q_model import QModel
+from lmgym_agents.q.files import save_q_model
+from lmgym_agents.q.model import QModel
 from lmgym_agents.run_options import EnvOptions, ModelOptions
-from lmgym_agents.search_command import Search, run_search
-from lmgym_agents.search_methods import Method, SearchOptions
 
 TOKENIZER = CharTokenizer()
 

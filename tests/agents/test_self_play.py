@@ -21,15 +21,15 @@ from lmgym_agents.algorithms.policy_gradient import Lesson, PolicyGradient, Upda
 from lmgym_agents.algorithms.self_play import SelfPlay
 from lmgym_agents.algorithms.self_play_config import SelfPlayConfig
 from lmgym_agents.algorithms.sft import SFTConfig
+from lmgym_agents.commands.train_self_play import TrainSelfPlay, check_game, train_self_play
 from lmgym_agents.engine import Engine
 from lmgym_agents.models import make_tiny_model
-from lmgym_agents.opponents import Choice, ModelSeat, PlayerSeat, as_opponent
 from lmgym_agents.policy import Policy
 from lmgym_agents.run_options import EnvOptions, FolderOptions, ModelOptions
+from lmgym_agents.runs.state_tree import pack, unpack
 from lmgym_agents.sampling import SamplingParams
-from lmgym_agents.self_play_rollout import make_rollout, play_games
-from lmgym_agents.state_tree import pack, unpack
-from lmgym_agents.train_self_play_command import TrainSelfPlay, check_game, train_self_play
+from lmgym_agents.self_play.opponents import Choice, ModelSeat, PlayerSeat, as_opponent
+from lmgym_agents.self_play.rollout import make_rollout, play_games
 
 TOKENIZER = make_tokenizer("char")
 

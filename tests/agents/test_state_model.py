@@ -7,8 +7,8 @@ import torch
 
 from lmgym.errors import InvalidValueError
 from lmgym_agents.models import Policy, make_tiny_model
-from lmgym_agents.q_heads import QHeads, make_target, update_target
-from lmgym_agents.q_model import QModel, QStates
+from lmgym_agents.q.heads import QHeads, make_target, update_target
+from lmgym_agents.q.model import QModel, QStates
 from lmgym_agents.state_model import PolicyStates, RecomputedHidden
 
 ROWS = [[1, 5, 3, 2], [7], [4, 4, 9, 9, 1, 0], [1, 5, 3]]

@@ -8,9 +8,7 @@ from lmgym.errors import EmptyProblemSetError, InvalidValueError
 from lmgym.tasks.arithmetic.task import Math
 from lmgym.tasks.probes import Delayed
 from lmgym.tokenization import CharTokenizer
-from lmgym_agents.process_values import StepValue
-from lmgym_agents.ranking import auc
-from lmgym_agents.step_labels import (
+from lmgym_agents.process.step_labels import (
     FixedSteps,
     LabelledResponse,
     TaskSteps,
@@ -19,6 +17,8 @@ from lmgym_agents.step_labels import (
     make_step_rows,
     step_ends,
 )
+from lmgym_agents.process.values import StepValue
+from lmgym_agents.ranking import auc
 
 TOKENIZER = CharTokenizer()
 TASK = Math(level=2, style="worked")

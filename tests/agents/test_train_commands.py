@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from lmgym_agents.algorithms.sft import SFTConfig
+from lmgym_agents.commands.train import EvaluationOptions, TrainSFT, train_sft
 from lmgym_agents.errors import ResumeError
 from lmgym_agents.models import make_tiny_model, save_policy
 from lmgym_agents.policy import Policy
 from lmgym_agents.run_options import EnvOptions, FolderOptions, ModelOptions
-from lmgym_agents.train_commands import EvaluationOptions, TrainSFT, train_sft
 
 
 def save_model(folder, tokenizer, seed):

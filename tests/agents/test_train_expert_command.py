@@ -11,12 +11,12 @@ from lmgym.errors import InvalidValueError
 from lmgym_agents.algorithms.expert_iteration_config import ExpertIterationConfig
 from lmgym_agents.algorithms.sft import SFTConfig
 from lmgym_agents.cli import SUBCOMMANDS
+from lmgym_agents.commands.train_expert import TrainExpertIteration, train_expert
 from lmgym_agents.errors import MetricsError
-from lmgym_agents.metrics import read_metrics
 from lmgym_agents.models import load_policy
 from lmgym_agents.report.rounds import draw_rounds
 from lmgym_agents.run_options import EnvOptions, FolderOptions, ModelOptions
-from lmgym_agents.train_expert_command import TrainExpertIteration, train_expert
+from lmgym_agents.runs.metrics import read_metrics
 
 EXPERT = ExpertIterationConfig(
     rounds=1, problems=8, problems_per_update=4, steps=2, steps_per_update=1, batch_rows=4, samples=2,

@@ -10,14 +10,14 @@ from lmgym.errors import InvalidValueError
 from lmgym.tasks.arithmetic.task import Math
 from lmgym.tokenization import CharTokenizer
 from lmgym_agents.algorithms.process_reward_model import ProcessRewardModelConfig
+from lmgym_agents.commands.train_prm import TrainPRM, train_prm
 from lmgym_agents.engine import Engine
-from lmgym_agents.metrics import read_metrics
 from lmgym_agents.models import load_policy, make_tiny_model, save_policy
 from lmgym_agents.policy import Policy
-from lmgym_agents.rollout_labels import sample_labelled
+from lmgym_agents.process.rollout_labels import sample_labelled
+from lmgym_agents.process.step_labels import label_by_checker
 from lmgym_agents.run_options import EnvOptions, FolderOptions, ModelOptions
-from lmgym_agents.step_labels import label_by_checker
-from lmgym_agents.train_prm_command import TrainPRM, train_prm
+from lmgym_agents.runs.metrics import read_metrics
 
 TOKENIZER = CharTokenizer()
 

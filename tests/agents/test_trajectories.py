@@ -15,9 +15,8 @@ from lmgym.tokenization import CharTokenizer
 from lmgym_agents.engine import Engine
 from lmgym_agents.errors import TrajectoryError
 from lmgym_agents.models import make_tiny_model
-from lmgym_agents.rollout import collect
-from lmgym_agents.sampling import SamplingParams
-from lmgym_agents.trajectories import (
+from lmgym_agents.offline.jsonl import append_jsonl, read_jsonl
+from lmgym_agents.offline.trajectories import (
     ScriptEngine,
     Trajectories,
     Trajectory,
@@ -27,7 +26,8 @@ from lmgym_agents.trajectories import (
     make_source,
     to_rollout,
 )
-from lmgym_agents.trajectory_jsonl import append_jsonl, read_jsonl
+from lmgym_agents.rollout import collect
+from lmgym_agents.sampling import SamplingParams
 
 TOKENIZER = CharTokenizer()
 PARAMS = SamplingParams(max_new_tokens=1)

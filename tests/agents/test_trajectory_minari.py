@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from lmgym_agents.errors import TrajectoryError
-from lmgym_agents.trajectories import Trajectories, Trajectory, TrajectorySource, from_rollout, to_rollout
-from lmgym_agents.trajectory_minari import read_minari, write_minari
+from lmgym_agents.offline.minari_files import read_minari, write_minari
+from lmgym_agents.offline.trajectories import (
+    Trajectories,
+    Trajectory,
+    TrajectorySource,
+    from_rollout,
+    to_rollout,
+)
 
 minari = pytest.importorskip("minari")
 pytest.importorskip("pyarrow")

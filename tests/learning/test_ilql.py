@@ -16,9 +16,9 @@ import torch
 from lmgym_agents.algorithms.ilql import ILQL
 from lmgym_agents.algorithms.ilql_config import ILQLConfig
 from lmgym_agents.models import make_tiny_model
+from lmgym_agents.offline.trajectories import Trajectories, Trajectory, TrajectorySource
 from lmgym_agents.policy import Policy
-from lmgym_agents.q_model import QModel
-from lmgym_agents.trajectories import Trajectories, Trajectory, TrajectorySource
+from lmgym_agents.q.model import QModel
 
 pytestmark = pytest.mark.learning
 

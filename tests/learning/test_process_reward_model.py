@@ -18,8 +18,8 @@ from lmgym_agents.algorithms.process_reward_model import (
 from lmgym_agents.evaluation import distinct_problems
 from lmgym_agents.models import load_model
 from lmgym_agents.policy import Policy
-from lmgym_agents.process_reward import LearnedSteps
-from lmgym_agents.step_labels import TaskSteps
+from lmgym_agents.process.reward import LearnedSteps
+from lmgym_agents.process.step_labels import TaskSteps
 
 pytestmark = [pytest.mark.learning, pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -15,8 +15,8 @@ from lmgym_agents.algorithms.q_learning_config import QLearningConfig
 from lmgym_agents.evaluation import evaluate
 from lmgym_agents.models import make_tiny_model
 from lmgym_agents.policy import Policy
-from lmgym_agents.q_agent import QAgent
-from lmgym_agents.q_model import QModel
+from lmgym_agents.q.agent import QAgent
+from lmgym_agents.q.model import QModel
 
 pytestmark = pytest.mark.learning
 

@@ -14,9 +14,9 @@ from lmgym_agents.algorithms.self_play import SelfPlay
 from lmgym_agents.algorithms.self_play_config import SelfPlayConfig
 from lmgym_agents.algorithms.sft import SFT, SFTConfig
 from lmgym_agents.demonstrations import TaskDemonstrations
-from lmgym_agents.elo import rate
 from lmgym_agents.models import make_tiny_model
 from lmgym_agents.policy import Policy
+from lmgym_agents.self_play.elo import rate
 
 pytestmark = pytest.mark.learning
 

@@ -31,14 +31,14 @@ from lmgym_agents.algorithms.ilql_config import ILQLConfig
 from lmgym_agents.algorithms.offline_data import action_steps, epoch_rows
 from lmgym_agents.algorithms.update import Update
 from lmgym_agents.errors import ResumeError, TrajectoryError
-from lmgym_agents.ilql_losses import ilql_loss, taken, weighted_bc_loss
 from lmgym_agents.losses import Loss
+from lmgym_agents.offline.trajectories import Trajectories, to_rollout
 from lmgym_agents.optimizers import PolicyOptimizer, rate_factor
 from lmgym_agents.policy import Policy
-from lmgym_agents.q_heads import make_target, update_target
-from lmgym_agents.q_model import QModel
+from lmgym_agents.q.heads import make_target, update_target
+from lmgym_agents.q.ilql_losses import ilql_loss, taken, weighted_bc_loss
+from lmgym_agents.q.model import QModel
 from lmgym_agents.rollout import Rollout
-from lmgym_agents.trajectories import Trajectories, to_rollout
 
 
 class ILQL:

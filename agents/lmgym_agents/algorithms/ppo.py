@@ -30,8 +30,8 @@ from lmgym_agents.algorithms.ppo_config import PPOConfig
 from lmgym_agents.algorithms.ppo_rewards import shape_rewards
 from lmgym_agents.algorithms.statistics import describe_rollout, mean_of, merge_minibatches, update_rates
 from lmgym_agents.algorithms.update import Update
-from lmgym_agents.batching import Progress
 from lmgym_agents.chunks import RowFunction, evaluate_in_chunks
+from lmgym_agents.decoding.batching import Progress
 from lmgym_agents.engine import Engine
 from lmgym_agents.kl import AdaptiveKL, FixedKL, estimate_kl, kl_loss
 from lmgym_agents.losses import (

@@ -30,8 +30,8 @@ from lmgym_agents.algorithms.update import Update
 from lmgym_agents.losses import Loss, sft_loss
 from lmgym_agents.optimizers import Kind, PolicyOptimizer, Schedule, rate_factor
 from lmgym_agents.policy import Policy
+from lmgym_agents.process.step_labels import StepRows, StepSource
 from lmgym_agents.ranking import auc
-from lmgym_agents.step_labels import StepRows, StepSource
 
 
 @dataclass(frozen=True, kw_only=True)

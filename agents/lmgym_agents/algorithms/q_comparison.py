@@ -6,8 +6,8 @@ from lmgym.envs.vector import TokenVectorEnv
 from lmgym.errors import InvalidValueError
 from lmgym.seeding import make_key
 from lmgym_agents.algorithms.q_learning_config import QLearningConfig
-from lmgym_agents.q_diagnosis import diagnose
-from lmgym_agents.q_model import QModel, QStates
+from lmgym_agents.diagnosis.q_diagnosis import diagnose
+from lmgym_agents.q.model import QModel, QStates
 from lmgym_agents.search.states import Transitions
 
 
@@ -38,7 +38,7 @@ class QComparison:
         self._model, self._seed = model, make_key(config.seed, "q", "diagnosis")
 
     def measure(self) -> dict[str, float]:
-        """Returns the numbers of ``q_diagnosis.Diagnosis`` by name, after "diagnosis/"."""
+        """Returns the numbers of ``diagnosis.q_diagnosis.Diagnosis`` by name, after "diagnosis/"."""
         found = diagnose(
             QStates(self._model), self._transitions, self._problems, seed=self._seed,
             acting="policy" if self._model.kind == "logits" else "q", is_consistency_checked=False,

@@ -29,14 +29,14 @@ from lmgym_agents.algorithms.q_learning_config import QLearningConfig
 from lmgym_agents.algorithms.q_objectives import HeadsObjective, LogitsObjective
 from lmgym_agents.algorithms.statistics import describe_rollout, merge_minibatches, update_rates
 from lmgym_agents.algorithms.update import Update
-from lmgym_agents.batching import Progress
+from lmgym_agents.decoding.batching import Progress
 from lmgym_agents.engine import Engine
 from lmgym_agents.optimizers import PolicyOptimizer, rate_factor
 from lmgym_agents.policy import Policy
-from lmgym_agents.q_engine import make_q_engine, sampling_params
-from lmgym_agents.q_heads import update_target
-from lmgym_agents.q_model import QModel
-from lmgym_agents.replay import Replay, make_replay_rows
+from lmgym_agents.q.engine import make_q_engine, sampling_params
+from lmgym_agents.q.heads import update_target
+from lmgym_agents.q.model import QModel
+from lmgym_agents.q.replay import Replay, make_replay_rows
 from lmgym_agents.rollout import Rollout, collect
 
 

@@ -7,11 +7,11 @@ from typing import Literal
 
 from lmgym.errors import InvalidValueError
 from lmgym_agents.optimizers import Kind, Schedule
-from lmgym_agents.q_engine import Acting, ActingRule, Support
-from lmgym_agents.q_losses import ErrorKind
-from lmgym_agents.q_model import QKind
-from lmgym_agents.q_targets import Backup, Trace
-from lmgym_agents.soft_q_losses import Variant
+from lmgym_agents.q.engine import Acting, ActingRule, Support
+from lmgym_agents.q.losses import ErrorKind
+from lmgym_agents.q.model import QKind
+from lmgym_agents.q.soft_losses import Variant
+from lmgym_agents.q.targets import Backup, Trace
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,25 +13,25 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lmgym_agents.action_rows import ActionRows, find_actions, sum_rewards
 from lmgym_agents.algorithms.q_learning_config import QLearningConfig
 from lmgym_agents.chunks import evaluate_in_chunks
 from lmgym_agents.losses import Loss
 from lmgym_agents.policy import Policy
-from lmgym_agents.q_heads import make_target
-from lmgym_agents.q_losses import conservative_loss, error_loss
-from lmgym_agents.q_model import QEvaluation, QModel
-from lmgym_agents.q_sums import logit_sums
-from lmgym_agents.q_targets import best_actions, clip_targets, lambda_returns, n_step_returns, state_values
-from lmgym_agents.replay import ReplayBatch, ReplayRows
-from lmgym_agents.soft_q_losses import group_means, path_sums, soft_residuals
+from lmgym_agents.q.action_rows import ActionRows, find_actions, sum_rewards
+from lmgym_agents.q.heads import make_target
+from lmgym_agents.q.losses import conservative_loss, error_loss
+from lmgym_agents.q.model import QEvaluation, QModel
+from lmgym_agents.q.replay import ReplayBatch, ReplayRows
+from lmgym_agents.q.soft_losses import group_means, path_sums, soft_residuals
+from lmgym_agents.q.sums import logit_sums
+from lmgym_agents.q.targets import best_actions, clip_targets, lambda_returns, n_step_returns, state_values
 
 RowLoss = Callable[[Tensor], Loss]
 _LOGPS, _NORMALISERS = "reference_logps", "reference_normalisers"
 
 
 class LogitsObjective:
-    """Soft Q-learning on the language head's logits; see ``soft_q_losses``."""
+    """Soft Q-learning on the language head's logits; see ``q.soft_losses``."""
 
     def __init__(self, model: QModel, config: QLearningConfig) -> None:
         self._model, self._config = model, config
@@ -141,7 +141,7 @@ class LogitsObjective:
 
 
 class HeadsObjective:
-    """Q(λ) with double Q and a target network on Q heads; see ``q_targets``."""
+    """Q(λ) with double Q and a target network on Q heads; see ``q.targets``."""
 
     needs_groups = False
 

@@ -33,12 +33,12 @@ from lmgym_agents.algorithms.self_play_config import SelfPlayConfig
 from lmgym_agents.algorithms.statistics import mean_of
 from lmgym_agents.algorithms.update import Update
 from lmgym_agents.chunks import evaluate_in_chunks
-from lmgym_agents.elo import Crosstable
 from lmgym_agents.engine import Engine
-from lmgym_agents.opponents import ModelSeat, PlayerSeat, Seat
 from lmgym_agents.policy import Policy
 from lmgym_agents.rollout import Rollout
-from lmgym_agents.self_play_rollout import Games, make_rollout, play_games
+from lmgym_agents.self_play.elo import Crosstable
+from lmgym_agents.self_play.opponents import ModelSeat, PlayerSeat, Seat
+from lmgym_agents.self_play.rollout import Games, make_rollout, play_games
 
 
 class GameTask(Protocol):

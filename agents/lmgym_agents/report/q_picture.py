@@ -23,7 +23,7 @@ from lmgym_agents.errors import MetricsError
 from lmgym_agents.report.curves import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION
 
 if TYPE_CHECKING:
-    from lmgym_agents.q_diagnosis import Diagnosis
+    from lmgym_agents.diagnosis.q_diagnosis import Diagnosis
 
 _COLOURS: Final = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE, SKY)
 _MAX_POINTS: Final = 4000

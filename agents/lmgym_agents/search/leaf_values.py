@@ -28,7 +28,7 @@ Terminal = Literal["verifier", "model"]
 
 
 class StepModel(Protocol):
-    """A process reward model (``lmgym_agents.process_reward.LearnedSteps`` is one)."""
+    """A process reward model (``lmgym_agents.process.reward.LearnedSteps`` is one)."""
 
     def values(
         self, prompts: Sequence[str], prefixes: Sequence[str], is_complete: Sequence[bool] | None = None

@@ -14,7 +14,7 @@ from lmgym.tasks.probes import Guess
 from lmgym.tokenization import CharTokenizer
 from lmgym_agents.engine import Engine
 from lmgym_agents.policy import Policy
-from lmgym_agents.q_model import QModel, QStates
+from lmgym_agents.q.model import QModel, QStates
 from lmgym_agents.sampling import SamplingParams
 from lmgym_agents.search.beam import Beam
 from lmgym_agents.search.best_first import BestFirst

@@ -12,7 +12,7 @@ from lmgym.tasks.base import SingleTurnTask
 from lmgym.tokenization import CharTokenizer
 from lmgym_agents.engine import Engine
 from lmgym_agents.policy import Policy
-from lmgym_agents.q_model import QModel, QStates
+from lmgym_agents.q.model import QModel, QStates
 from lmgym_agents.sampling import SamplingParams
 from lmgym_agents.search import token_expander
 from lmgym_agents.search.leaf_values import VerifierValues

@@ -1,0 +1,1 @@
+"""The subcommands of ``lmgym`` that need torch, one module each."""

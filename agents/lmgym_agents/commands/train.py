@@ -1,0 +1,276 @@
+"""``lmgym train ppo`` and ``lmgym train sft``: configurations in, a run folder and a report out."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Protocol, cast
+
+import torch
+import tyro
+
+from lmgym.envs.vector import TokenVectorEnv
+from lmgym.errors import InvalidValueError
+from lmgym.tokenization import TextTokenizer
+from lmgym_agents.agent import LMAgent
+from lmgym_agents.algorithms.ppo import PPO
+from lmgym_agents.algorithms.ppo_config import PPOConfig
+from lmgym_agents.algorithms.sft import SFT, SFTConfig
+from lmgym_agents.demonstrations import FileDemonstrations, TaskDemonstrations
+from lmgym_agents.engine import Engine
+from lmgym_agents.evaluation import EvaluationResult, evaluate
+from lmgym_agents.models import save_policy
+from lmgym_agents.policy import Policy
+from lmgym_agents.report.curves import draw_curves
+from lmgym_agents.report.tables import print_outcome
+from lmgym_agents.run_options import EnvOptions, FolderOptions, ModelOptions
+from lmgym_agents.runs.folder import RunFolder
+from lmgym_agents.runs.metrics import read_metrics
+from lmgym_agents.runs.progress import TrainingDisplay
+from lmgym_agents.train import Stage, TrainingResult, run_stages
+
+Flat = tyro.conf.OmitArgPrefixes
+
+
+class RunConfig(Protocol):
+    """What the configurations of all training commands, dataclasses, have in common."""
+
+    @property
+    def env(self) -> EnvOptions: ...
+    @property
+    def folder(self) -> FolderOptions: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationOptions:
+    """How a run is measured, before and after."""
+
+    eval_splits: tuple[str, ...] = ("test",)
+    """splits to measure on"""
+    eval_problems: int = 1000
+    """different problems of each split; fewer where it has no more"""
+    num_transcripts: int = 8
+    """responses to print at the end, half of them right"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainPPO:
+    """Trains a language model by PPO in an environment.
+
+    The run's folder holds the model in Hugging Face format, config.json, versions.json, metrics.jsonl,
+    TensorBoard events, curves.png, evaluation.json, transcripts.jsonl and checkpoints. Ctrl-c saves and
+    leaves; --resume goes on.
+    """
+
+    env: Annotated[EnvOptions, Flat] = field(default_factory=EnvOptions)
+    model: Annotated[ModelOptions, Flat] = field(default_factory=ModelOptions)
+    folder: Annotated[FolderOptions, Flat] = field(default_factory=FolderOptions)
+    evaluation: Annotated[EvaluationOptions, Flat] = field(default_factory=EvaluationOptions)
+    num_envs: int = 1024
+    """episodes in each rollout"""
+    warm_start: float | None = None
+    """first train on the task's demonstrations until this greedy rate of success on the validation split"""
+    ppo: Annotated[PPOConfig, Flat] = field(default_factory=PPOConfig)
+    sft: SFTConfig = field(default_factory=SFTConfig)
+    """options of the warm start"""
+
+    def __post_init__(self) -> None:
+        if self.num_envs < 1 or self.num_envs % self.ppo.group_size:
+            raise InvalidValueError(
+                f"TrainPPO.num_envs is {self.num_envs}; allowed: positive multiples of group_size "
+                f"({self.ppo.group_size})."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSFT:
+    """Trains a language model on an environment's demonstrations or on a JSONL file.
+
+    A line of the file is {"prompt": "...", "response": "..."}. The run's folder is that of `train ppo`.
+    """
+
+    env: Annotated[EnvOptions, Flat] = field(default_factory=EnvOptions)
+    model: Annotated[ModelOptions, Flat] = field(default_factory=ModelOptions)
+    folder: Annotated[FolderOptions, Flat] = field(default_factory=FolderOptions)
+    evaluation: Annotated[EvaluationOptions, Flat] = field(default_factory=EvaluationOptions)
+    data: Path | None = None
+    """JSONL file to train on; none: the demonstrations of the environment's task"""
+    sft: Annotated[SFTConfig, Flat] = field(default_factory=SFTConfig)
+
+
+def train_ppo(config: TrainPPO) -> int:
+    """Runs ``lmgym train ppo``; returns the exit code.
+
+    Raises:
+        LmgymError: something that was asked for is not to be had; the message says what is allowed.
+    """
+    seed = config.ppo.seed
+    tokenizer = config.model.make_tokenizer()
+    env = config.env.make_env(config.num_envs, tokenizer)
+    policy = config.model.make_policy(tokenizer, context=env.context_length, seed=seed)
+    engine = _make_engine(policy, tokenizer, config.num_envs)
+    with open_run(config, "ppo", env, policy, seed) as run, TrainingDisplay() as display:
+        measure = _Measure(config.env, config.evaluation, policy, tokenizer, engine, display)
+
+        def make_ppo() -> PPO:
+            return PPO(policy, env, config.ppo, engine=engine, on_message=display.say)
+
+        stages = [Stage(name="ppo", total=config.ppo.iterations, make=make_ppo, finish=measure)]
+        if config.warm_start is not None:
+            sft = dataclasses.replace(config.sft, seed=seed, until_accuracy=config.warm_start)
+
+            def make_sft() -> SFT:
+                data = TaskDemonstrations(env.task, seed=seed, tokenizer=tokenizer)
+                return SFT(
+                    policy, data, sft, task=env.task, tokenizer=tokenizer, engine=engine,
+                    on_message=display.say,
+                )  # fmt: skip
+
+            stages.insert(0, Stage(name="sft", total=sft.iterations, make=make_sft, finish=measure))
+        result = _run(stages, run, display, config.folder, seed, measure)
+        if result.exit_code == 0:
+            _write_products(run, policy, tokenizer, result)
+            _draw(run, result, f"PPO on {config.env.env}", f"{config.model.model}, seed {seed}")
+    return _report(run, result, config.evaluation)
+
+
+def train_sft(config: TrainSFT) -> int:
+    """Runs ``lmgym train sft``; returns the exit code.
+
+    Raises:
+        LmgymError: something that was asked for is not to be had; the message says what is allowed.
+    """
+    seed = config.sft.seed
+    tokenizer = config.model.make_tokenizer()
+    env = config.env.make_env(1, tokenizer)
+    policy = config.model.make_policy(tokenizer, context=env.context_length, seed=seed)
+    engine = _make_engine(policy, tokenizer, 1024)
+    with open_run(config, "sft", env, policy, seed) as run, TrainingDisplay() as display:
+        measure = _Measure(config.env, config.evaluation, policy, tokenizer, engine, display)
+
+        def make_sft() -> SFT:
+            data = (
+                TaskDemonstrations(env.task, seed=seed, tokenizer=tokenizer)
+                if config.data is None
+                else FileDemonstrations(config.data, tokenizer, seed=seed)
+            )
+            return SFT(
+                policy, data, config.sft, task=env.task, tokenizer=tokenizer, engine=engine,
+                on_message=display.say,
+            )  # fmt: skip
+
+        stages = [Stage(name="sft", total=config.sft.iterations, make=make_sft, finish=measure)]
+        result = _run(stages, run, display, config.folder, seed, measure)
+        if result.exit_code == 0:
+            _write_products(run, policy, tokenizer, result)
+            _draw(run, result, f"SFT on {config.env.env}", f"{config.model.model}, seed {seed}")
+    return _report(run, result, config.evaluation)
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """Greedy evaluation of the policy as it is, on every split that was asked for."""
+
+    env: EnvOptions
+    options: EvaluationOptions
+    policy: Policy
+    tokenizer: TextTokenizer
+    engine: Engine
+    display: TrainingDisplay
+
+    def __call__(self) -> Mapping[str, Any]:
+        agent = LMAgent(self.policy, self.tokenizer, engine=self.engine)
+        results: dict[str, EvaluationResult] = {}
+        for split in self.options.eval_splits:
+            results[split] = evaluate(
+                agent, self.env.env, split=split, num_problems=self.options.eval_problems,
+                env_options=self.env.make_options(), num_transcripts=self.options.num_transcripts,
+            )  # fmt: skip
+        return {split: result.to_dict() for split, result in results.items()}
+
+
+def _make_engine(policy: Policy, tokenizer: TextTokenizer, rows: int) -> Engine:
+    return Engine(policy.model, max_rows=min(rows, 1024), pad_id=tokenizer.pad_id)
+
+
+def open_run(config: RunConfig, kind: str, env: TokenVectorEnv, policy: Policy, seed: int) -> RunFolder:
+    """Returns the run's folder; its config.json also says what the names in it stand for.
+
+    A model folder or a tokenizer whose content has changed since is thus refused on resume.
+    """
+    folder = config.folder
+    name = config.env.env.rpartition("/")[2].lower()
+    path = folder.choose(f"{name}-{kind}-seed{seed}")
+    plain = dataclasses.asdict(cast("Any", config))
+    # The folder's own place and the wish to resume say nothing about what is learned.
+    plain["folder"].pop("out")
+    plain["folder"].pop("resume")
+    plain["identity"] = {
+        "task": env.task.fingerprint,
+        "tokenizer": env.tokenizer.fingerprint,
+        "first_weights": _hash_weights(policy),
+    }
+    return RunFolder(path, plain, resume=folder.resume)
+
+
+def _hash_weights(policy: Policy) -> str:
+    """Returns the SHA-256 of the weights as they are, names and dtypes included."""
+    total = hashlib.sha256()
+    for name, tensor in sorted(policy.state_dict().items()):
+        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()
+
+
+def _run(
+    stages: Sequence[Stage],
+    run: RunFolder,
+    display: TrainingDisplay,
+    folder: FolderOptions,
+    seed: int,
+    measure: _Measure,
+) -> TrainingResult:
+    display.say(f"Run folder: {run.path}")
+    for change in run.changes:
+        display.say(f"Changed since the run was begun: {change}")
+    return run_stages(
+        stages, run, display, seed=seed, checkpoint_every=folder.checkpoint_every,
+        keep_checkpoints=folder.keep_checkpoints, tensorboard=folder.tensorboard, prepare=measure,
+    )  # fmt: skip
+
+
+def _write_products(run: RunFolder, policy: Policy, tokenizer: TextTokenizer, result: TrainingResult) -> None:
+    """Writes what is left of a run when it is over: the model, the evaluations and the transcripts."""
+    run.write_folder("model", lambda folder: save_policy(policy, folder, tokenizer=tokenizer))
+    run.write_json("evaluation.json", result.findings)
+    last = list(result.findings.values())[-1]
+    lines = [
+        json.dumps({"split": split, **transcript})
+        for split in last
+        for transcript in last[split]["transcripts"]
+    ]
+    run.write_bytes("transcripts.jsonl", "".join(line + "\n" for line in lines).encode())
+
+
+def _draw(run: RunFolder, result: TrainingResult, title: str, subtitle: str) -> None:
+    records = read_metrics(run.metrics).records
+    last = records[-1]["stage"]
+    shown = [record for record in records if record["stage"] == last]
+    names = list(result.findings)
+    before, after = (_first_rate(result.findings[name]) for name in names[-2:])
+    run.write_bytes(
+        "curves.png", draw_curves(shown, title=title, subtitle=subtitle, before=before, after=after)
+    )
+
+
+def _first_rate(findings: Mapping[str, Any]) -> float:
+    return float(next(iter(findings.values()))["success"]["mean"])
+
+
+def _report(run: RunFolder, result: TrainingResult, options: EvaluationOptions) -> int:
+    print_outcome(result, run.path, options.num_transcripts)
+    return result.exit_code

@@ -1,0 +1,1 @@
+"""Learned values against exact ones: errors, ordering, and fitness as a heuristic."""

@@ -1,0 +1,1 @@
+"""Recorded trajectories, and their files."""

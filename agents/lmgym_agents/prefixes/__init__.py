@@ -1,0 +1,1 @@
+"""Keys and values of shared prefixes, kept for states, their candidates and their descendants."""

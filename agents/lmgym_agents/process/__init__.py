@@ -1,0 +1,1 @@
+"""Process supervision: values of steps, first errors, labels, and the learned reward."""

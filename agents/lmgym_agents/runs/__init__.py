@@ -1,0 +1,1 @@
+"""What makes a run durable: its folder, checkpoints, metrics, progress."""

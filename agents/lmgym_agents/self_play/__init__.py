@@ -1,0 +1,1 @@
+"""What self-play is made of: opponents, games side by side, ratings."""
