@@ -256,6 +256,99 @@ def test_gradients_equal_central_differences(kind, options):
         assert float(parameter.grad[place]) == pytest.approx(slope, rel=1e-5, abs=1e-8), name
 
 
+def each_row(rows):
+    """Yields each row's number, what its actions earned, its prefixes before them and its actions."""
+    for b in range(len(rows)):
+        ids, is_action = rows.input_ids[b].tolist(), rows.is_action[b].tolist()
+        length = int(rows.lengths[b])
+        places = [t for t in range(length) if is_action[t]]
+        prefixes = [ids[:t] for t in places] + ([ids[:length]] if rows.truncated[b] else [])
+        earned = reference.earned_by(rows.rewards[b].tolist(), is_action, length)
+        yield b, earned, prefixes, [ids[t] for t in places]
+
+
+@torch.no_grad()
+def ask_alone(model, prefix):
+    """Returns Q [K, V] and V of one prefix, by a pass of its own."""
+    length = torch.tensor([len(prefix)])
+    found = model.evaluate_states(
+        torch.tensor([prefix]), length, torch.arange(len(prefix))[None] == length - 1
+    )
+    return found.q[:, 0], float(found.values)
+
+
+@pytest.mark.parametrize("trace", ["peng", "watkins"])
+@pytest.mark.parametrize("is_double", [True, False])
+def test_targets_of_heads_are_those_of_a_slow_loop(is_double, trace):
+    low, high = 0.1, 0.5
+    objective, model = make_objective(
+        "heads", target="polyak", double=is_double, trace=trace, lam=0.5, prior_coefficient=0.0,
+        clip_low=low, clip_high=high,
+    )  # fmt: skip
+    with torch.no_grad():
+        for parameter in objective.target.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    batch = batch_of(objective)
+    loss_of_rows, errors = objective.make_loss(batch, 10**6)
+    loss, expected, is_clipped = loss_of_rows(torch.arange(4)).loss.detach(), 0.0, set()
+    for b, earned, prefixes, actions in each_row(batch.rows):
+        online = [ask_alone(model, prefix) for prefix in prefixes]
+        slow = [ask_alone(objective.target, prefix)[0].amin(0) for prefix in prefixes]
+        choosers = [q.amin(0) for q, _ in online]
+        values = [
+            float(judge[chooser.argmax() if is_double else judge.argmax()])
+            for judge, chooser in zip(slow, choosers, strict=True)
+        ]
+        greedy = [bool(chooser.argmax() == a) for chooser, a in zip(choosers, actions, strict=False)]
+        last = values[-1] if batch.rows.truncated[b] else 0.0
+        before, cut = values[: len(actions)], greedy if trace == "watkins" else None
+        targets = reference.lambda_return(earned, before, last, 0.9, 0.5, cut)
+        is_clipped |= {(x < low, x > high) for x in [*targets, *before]}
+        row_errors = []
+        for (q, v), action, target, value in zip(online, actions, targets, before, strict=False):
+            of_heads = q[:, action] - min(max(target, low), high)
+            of_value = v - min(max(value, low), high)
+            weight = float(batch.weights[b]) / float(batch.rows.is_action.sum())
+            expected += weight * 0.5 * (float(of_heads.square().sum()) + 0.5 * of_value**2)
+            row_errors.append(float(of_heads.abs().mean()))
+        assert float(errors[b]) == pytest.approx(np.mean(row_errors), rel=1e-5)
+    assert len(is_clipped) == 3  # below, above and between
+    assert float(loss) == pytest.approx(expected, rel=1e-9)
+
+
+@torch.no_grad()
+def logps_alone(policy, prefix):
+    """Returns the log-probs of all tokens and the normaliser of one prefix, by a pass of its own."""
+    logits = policy.output_logits(policy.hidden_states(torch.tensor([prefix]))[0, -1])
+    return logits.log_softmax(-1), float(logits.logsumexp(-1))
+
+
+@pytest.mark.parametrize("variant", ["one_step", "multi_step", "trajectory", "tbrm"])
+def test_residuals_of_logits_are_those_of_plain_passes(variant):
+    objective, model = make_objective("logits", variant=variant)
+    batch = batch_of(objective)
+    loss_of_rows, errors = objective.make_loss(batch, 10**6)
+    loss, expected = loss_of_rows(torch.arange(4)).loss.detach(), 0.0
+    is_once = variant in ("trajectory", "tbrm")
+    num_residuals = len(batch.rows) if is_once else int(batch.rows.is_action.sum())
+    for b, earned, prefixes, actions in each_row(batch.rows):
+        now = [logps_alone(model.policy, prefix) for prefix in prefixes]
+        with model.reference.frozen() as frozen:
+            before = [logps_alone(frozen, prefix) for prefix in prefixes]
+        ratios = [
+            float(one[0][action] - other[0][action])
+            for one, other, action in zip(now, before, actions, strict=False)
+        ]
+        norms, reference_norms = ([norm for _, norm in found] for found in (now, before))
+        residuals = reference.soft_residuals(
+            variant, earned, ratios, norms, reference_norms, BETA, 0.9, bool(batch.rows.truncated[b])
+        )
+        expected += float(batch.weights[b]) * sum(0.5 * r**2 for r in residuals) / num_residuals
+        used = residuals[:1] if is_once else residuals
+        assert float(errors[b]) == pytest.approx(np.mean(np.abs(used)), rel=1e-4)
+    assert float(loss) == pytest.approx(expected, rel=1e-4)
+
+
 @pytest.mark.parametrize("kind", ["logits", "heads"])
 def test_micro_batches_add_up_to_the_whole(kind):
     objective, model = make_objective(kind, **({"variant": "path_consistency"} if kind == "logits" else {}))

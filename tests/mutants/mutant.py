@@ -13,7 +13,7 @@ class Mutant:
     """A silent bug of the kind that training code has had elsewhere, planted on purpose."""
 
     kind: int
-    """Which of the fifteen kinds of silent bugs it is, see ``KINDS``."""
+    """Which kind of silent bug it is, see ``KINDS``."""
     name: str
     bug: str
     """What goes wrong, in words."""
@@ -51,4 +51,10 @@ KINDS = {
     13: "a failure counts as reward 0",
     14: "resuming loses or repeats",
     15: "truncation counts as termination, or an episode runs into the next",
+    16: "a target bootstraps where the task has ended",
+    17: "a value is drawn to the wrong side, or judged by who chose it",
+    18: "a search or a heuristic claims a bound it does not have",
+    19: "a tree search tries or trusts the wrong actions",
+    20: "something cached is taken for something else",
+    21: "data that was not earned gets in",
 }
