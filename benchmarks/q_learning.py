@@ -119,7 +119,8 @@ def make_problems() -> dict[str, Problem]:
         Problem(
             "Math", "lmgym/Math-v0", {"level": 2}, Math(level=2), None, 10, make_config(Demo()).ppo,
             QLearningConfig(**replayed, **heads),
-            QLearningConfig(**replayed, beta=0.1), rows=1024, dqn_steps=60_000,
+            QLearningConfig(**{**replayed, "iterations": 90, "updates": 24}, beta=0.1), rows=1024,
+            dqn_steps=60_000,
         )
     ]  # fmt: skip
     fast: dict[str, Any] = {"optimizer": "muon", "learning_rate": 3e-3, "iterations": 50}
