@@ -51,8 +51,8 @@ def main(words: Sequence[str]) -> int:
 
 
 def copy_tree(home: Path) -> Path:
-    """Copies what tests need, without caches and results."""
-    ignore = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "runs")
+    """Copies what tests need, without caches."""
+    ignore = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():

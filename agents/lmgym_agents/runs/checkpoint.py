@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from lmgym_agents.errors import CheckpointError, CheckpointWarning
 from lmgym_agents.runs.checkpoint_format import (
     MANIFEST,
     STATE,
@@ -30,7 +31,6 @@ from lmgym_agents.runs.checkpoint_format import (
     step_of,
 )
 from lmgym_agents.runs.durable_files import FILES, Files, make_folders
-from lmgym_agents.errors import CheckpointError, CheckpointWarning
 from lmgym_agents.runs.state_tree import check_matches, pack
 from lmgym_agents.runs.strict_json import to_json
 

@@ -24,10 +24,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from lmgym_agents.runs.durable_files import FILES, Files, make_folders, write_atomically
 from lmgym_agents.errors import CheckpointError, ResumeError, RunFolderError
-from lmgym_agents.runs.folder_lock import FolderLock
 from lmgym_agents.runs.config import HARMLESS, MAY_GROW, check_same_config, to_plain
+from lmgym_agents.runs.durable_files import FILES, Files, make_folders, write_atomically
+from lmgym_agents.runs.folder_lock import FolderLock
 from lmgym_agents.runs.strict_json import read_json
 from lmgym_agents.runs.versions import collect_versions
 

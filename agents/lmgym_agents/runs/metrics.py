@@ -20,8 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
-from lmgym_agents.runs.durable_files import FILES, Files
 from lmgym_agents.errors import MetricsError
+from lmgym_agents.runs.durable_files import FILES, Files
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
