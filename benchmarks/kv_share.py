@@ -11,7 +11,7 @@ Every way gives the log-prob of each of the 256 candidates:
   tokens of the state, which nobody reads: the fairest opponent, though the count of tokens no longer says
   what is to be gained, the count of operations does;
 - "rows": the state once, its keys and values copied for each candidate; "cascade" and "packed": read once for
-  all (see ``lmgym_agents.prefixes.attention``). Cold: with the states' own prefill. Warm: the states are
+  all (see ``lmgym_agents.prefixes.plans``). Cold: with the states' own prefill. Warm: the states are
   held.
 
 In tokens K (P + L) / (P + K L) = 16.5 can be gained from cold and (P + L) / L = 33 warm. The ways take turns
@@ -45,8 +45,8 @@ from lmgym_agents.decoding.decoder import Forward, make_forward
 from lmgym_agents.decoding.kv_cache import KVCache
 from lmgym_agents.engine import Engine
 from lmgym_agents.policy import Policy
-from lmgym_agents.prefixes.attention import NewRows, RowsPlan
 from lmgym_agents.prefixes.candidates import score_candidates
+from lmgym_agents.prefixes.plans import NewRows, RowsPlan
 from lmgym_agents.prefixes.store import PrefixStore
 from lmgym_agents.sampling import SamplingParams
 from lmgym_agents.tiny_models import make_tiny_model

@@ -250,7 +250,7 @@ MUTANTS: tuple[Mutant, ...] = (
         kind=20,
         name="candidates-see-their-siblings",
         bug="New tokens of a packed row see those of other candidates.",
-        file=AGENTS + "prefixes/attention.py",
+        file=AGENTS + "prefixes/plans.py",
         old="is_visible[group, places[group] : places[group] + new, rest] = sees.T",
         new="is_visible[group, places[group] : places[group] + new, size:] = True",
         tests=("tests/agents/test_candidate_scoring.py::test_every_pair_is_scored_as_if_it_were_alone",),

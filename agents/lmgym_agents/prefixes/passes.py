@@ -17,8 +17,8 @@ from torch import Tensor
 
 from lmgym_agents.decoding.attention import Plan
 from lmgym_agents.decoding.kv_cache import IntArray, KVCache
-from lmgym_agents.prefixes.attention import NewRows, RowsPlan
 from lmgym_agents.prefixes.groups import Group, group_rows
+from lmgym_agents.prefixes.plans import NewRows, RowsPlan
 from lmgym_agents.prefixes.trie import PrefixTrie
 
 _MIN_TRUNK = 4  # new tokens of a trunk from which on a pass of its own pays
@@ -27,7 +27,7 @@ _MAX_CELLS = 1 << 17  # cells that are copied for one layer of one pass
 
 
 class PlanKind(Protocol):
-    """Makes the plan of one pass; one of the classes of ``attention``."""
+    """Makes the plan of one pass; one of the classes of ``plans``."""
 
     def __call__(self, cache: KVCache, rows: NewRows, last: Tensor | None) -> Plan:
         """See ``RowsPlan``."""

@@ -20,9 +20,9 @@ from lmgym_agents.decoding.decoder import make_forward
 from lmgym_agents.decoding.kv_cache import IntArray, KVCache
 from lmgym_agents.errors import ContextLengthError, UnsupportedModelError
 from lmgym_agents.policy import Policy
-from lmgym_agents.prefixes.attention import CascadePlan, NewRows, PackedPlan, RowsPlan
 from lmgym_agents.prefixes.groups import SortedRows, sort_rows
 from lmgym_agents.prefixes.passes import Pass, PlanKind, find_known, plan_passes
+from lmgym_agents.prefixes.plans import CascadePlan, NewRows, PackedPlan, RowsPlan
 from lmgym_agents.prefixes.trie import PrefixTrie
 
 Row = Sequence[int] | NDArray[np.int64]
@@ -70,7 +70,7 @@ class PrefixStore:
             policy: its present weights are used at every call.
             max_tokens: most tokens held, see ``bytes_per_token``.
             min_shared: rows that share at least so many tokens read their keys and values together.
-            method: how they do, see ``attention``; "rows": they don't; "auto": "cascade" on a CPU,
+            method: how they do, see ``plans``; "rows": they don't; "auto": "cascade" on a CPU,
                 "packed" elsewhere.
 
         Raises:
