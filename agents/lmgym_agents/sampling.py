@@ -55,6 +55,9 @@ def _require(holds: bool, field: str, given: object, allowed: str) -> None:
         raise InvalidValueError(f"SamplingParams.{field} is {given!r}; allowed: {allowed}.")
 
 
+_LEAST_TEMPERATURE = 1e-30
+"""Anything below picks the same token, and is no float32 where denormal numbers are flushed to 0."""
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _ODD = np.uint64(0xD1342543DE82EF95)
 
@@ -109,7 +112,7 @@ def sampling_logps(logits: Tensor, params: SamplingParams, is_banned: Tensor | N
         logits = logits.masked_fill(is_banned, -torch.inf)
     if params.temperature not in (0, 1):
         # The maximum goes first: a tiny temperature would overflow without it.
-        logits = (logits - logits.amax(-1, keepdim=True)) / params.temperature
+        logits = (logits - logits.amax(-1, keepdim=True)) / max(params.temperature, _LEAST_TEMPERATURE)
     logps = logits.log_softmax(-1)
     if params.is_greedy or (params.top_k == 0 and params.top_p == 1):
         return logps

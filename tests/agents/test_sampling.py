@@ -86,10 +86,15 @@ def test_greedy_takes_the_largest_logit_and_tells_its_plain_log_prob():
     assert logps.item() == pytest.approx(math.log(3 / 7), abs=1e-6)
 
 
-def test_a_tiny_temperature_is_greedy_and_does_not_overflow():
-    tokens, logps = sample(
-        torch.tensor(LOGITS)[None], torch.tensor([0.999], dtype=torch.float64), params(temperature=1e-40)
-    )
+@pytest.mark.parametrize("flushes", [False, True], ids=["denormal", "flushed"])
+def test_a_tiny_temperature_is_greedy_and_does_not_overflow(flushes):
+    torch.set_flush_denormal(flushes)  # as trainings do, and then 1e-40 is 0
+    try:
+        tokens, logps = sample(
+            torch.tensor(LOGITS)[None], torch.tensor([0.999], dtype=torch.float64), params(temperature=1e-40)
+        )
+    finally:
+        torch.set_flush_denormal(False)
     assert tokens.item() == LOGITS.argmax()
     assert logps.item() == 0
 
