@@ -16,6 +16,7 @@ from lmgym.tasks.maze import Maze
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse
 from lmgym.tokenization import CharTokenizer
 from lmgym_agents.diagnosis.heuristic_quality import find_inadmissible, find_inconsistent
+from lmgym_agents.diagnosis.hidden import expected_action_values, find_alike
 from lmgym_agents.diagnosis.optimal_values import SuccessTruth, default_support
 from lmgym_agents.diagnosis.ordering import find_ordering
 from lmgym_agents.diagnosis.q_diagnosis import Diagnosis, diagnose
@@ -241,6 +242,38 @@ def test_what_is_hidden_shows_as_a_gap() -> None:
     task = Guess(high=3, num_guesses=1)
     found = diagnose_script(task, exact, number=1).metrics()
     assert found["optimality_gap_rate"] > 0
+    alike = find_alike(task.problems("train", range(64)))
+    found = diagnose_script(task, exact, number=1, alike=alike).metrics()
+    assert found["optimality_gap_rate"] == 0
+
+
+def test_what_is_hidden_counts_by_its_mean() -> None:
+    # The secrets of this split are 1, 3, 5, 6 and 7. "1" finds one of them, and leaves four to two guesses,
+    # which find three: 1/5 + 4/5 * 3/4. "5" leaves two on either side, all of which are found.
+    task = Guess(high=7, num_guesses=3)
+    alike = find_alike(task.problems("train", range(64)))
+    assert sorted(problem.reference for problem in alike) == [1, 3, 5, 6, 7]
+    transitions = Transitions(task, TOKENIZER)
+    begun = [
+        transitions.apply(transitions.start(problem), tuple(TOKENIZER.encode(guess)))
+        for guess in ("1", "5")
+        for problem in alike
+    ]
+    truth, end = SuccessTruth(transitions), (TOKENIZER.end_id,)
+    expected = expected_action_values(transitions, truth, begun, end, alike)
+    assert expected == pytest.approx(np.array([[0.8]] * 5 + [[1.0]] * 5))
+    alone = expected_action_values(transitions, truth, begun[:5], end)
+    assert sorted(alone.ravel()) == pytest.approx([0.75] * 4 + [1.0])
+    # After a reply only those are left that it fits: of a higher secret than 3, three with two guesses.
+    told = [
+        transitions.apply(transitions.apply(transitions.start(problem), tuple(TOKENIZER.encode("3"))), end)
+        for problem in alike
+        if problem.reference > 3
+    ]
+    guessed = [transitions.apply(state, tuple(TOKENIZER.encode("5"))) for state in told]
+    expected = expected_action_values(transitions, truth, guessed, end, alike)
+    assert expected == pytest.approx(np.full((3, 1), 2 / 3))
+    assert find_alike(Echo().problems("train", range(64))) == []
 
 
 def test_what_is_drawn_depends_on_the_problem_alone() -> None:

@@ -6,9 +6,13 @@ from lmgym.envs.vector import TokenVectorEnv
 from lmgym.errors import InvalidValueError
 from lmgym.seeding import make_key
 from lmgym_agents.algorithms.q_learning_config import QLearningConfig
+from lmgym_agents.diagnosis.hidden import find_alike
 from lmgym_agents.diagnosis.q_diagnosis import diagnose
 from lmgym_agents.q.model import QModel, QStates
 from lmgym_agents.search.states import Transitions
+
+_NUM_SEARCHED = 256
+"""Problems among which those that look alike are found."""
 
 
 class QComparison:
@@ -32,6 +36,7 @@ class QComparison:
                 f"{task.fingerprint} does not know its optimal values; set diagnose_every=0, or take a task "
                 "that does (Echo, Count, Delayed, Guess, Countdown ...)."
             )
+        self._alike = find_alike(task.problems("train", range(_NUM_SEARCHED)))
         self._transitions = Transitions(
             task, env.tokenizer, max_new_tokens=env.max_new_tokens, max_episode_tokens=env.context_length
         )
@@ -42,5 +47,6 @@ class QComparison:
         found = diagnose(
             QStates(self._model), self._transitions, self._problems, seed=self._seed,
             acting="policy" if self._model.kind == "logits" else "q", is_consistency_checked=False,
+            alike=self._alike,
         )  # fmt: skip
         return found.metrics("diagnosis/")

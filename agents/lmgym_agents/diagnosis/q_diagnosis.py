@@ -5,7 +5,8 @@ problems. Out: errors |Q - Q*| over states drawn along several kinds of walks, o
 of actions, violations of admissibility and consistency (``heuristic_quality``), and what acting by the values
 comes to. Left out: training, pictures (``report.q_picture``).
 
-Q*(s, a) = r + V*(s'), with V* by ``optimal_values``. Only actions of the support are looked at.
+Q*(s, a) = r + V*(s'), with V* by ``optimal_values``, in the mean over what a task hides (``hidden``). Only
+actions of the support are looked at.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from lmgym.errors import InvalidValueError, UnknownNameError
 from lmgym.records import Problem
 from lmgym_agents.diagnosis.action_scores import Scorer, largest
 from lmgym_agents.diagnosis.heuristic_quality import Violations, find_inadmissible, find_inconsistent
+from lmgym_agents.diagnosis.hidden import expected_action_values
 from lmgym_agents.diagnosis.optimal_values import SuccessTruth, Truth, default_support
 from lmgym_agents.diagnosis.ordering import find_ordering
 from lmgym_agents.diagnosis.states import (
@@ -153,6 +155,7 @@ def diagnose(
     max_walk_tokens: int = 256,
     is_consistency_checked: bool = True,
     tolerance: float = 0.01,
+    alike: Sequence[Problem] = (),
 ) -> Diagnosis:
     """Returns what a model's values are worth on some problems.
 
@@ -172,6 +175,8 @@ def diagnose(
         max_walk_tokens: tokens of a walk; a return that is cut off is left out.
         is_consistency_checked: asks the model about all that follows the states, too: A times the work.
         tolerance: differences up to it count as none, in the reward's unit.
+        alike: where the task hides something, all problems that look the same at the start (see
+            ``hidden.find_alike``); without them Q* of an action is that of the problem at hand.
 
     Raises:
         UnknownNameError: a source that does not exist.
@@ -207,7 +212,7 @@ def diagnose(
         sources=tuple(drawn[place][1] for place in kept),
         support=tokens,
         q=scores.q,
-        optimal_q=(rewards + truth.values(after)).reshape(shape),
+        optimal_q=expected_action_values(transitions, truth, states, tokens, alike),
         rewards=rewards.reshape(shape),
         values=scores.heuristic,
         head_values=scores.values,
