@@ -37,6 +37,10 @@ OUTPUT_LOST = 4
 """Exit code where the disk is full, and where `lmgym grade` had nobody to tell its verdict."""
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_PLACE_ERRORS = (
+    errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EACCES, errno.EPERM, errno.EROFS,
+    errno.ENAMETOOLONG, errno.ELOOP,
+)  # fmt: skip
 
 HELP = """\
 Text tasks and reference agents for reinforcement learning on language models.
@@ -113,6 +117,9 @@ def run_command(command: Callable[[], int], *, closed_pipe_code: int = 0) -> int
         _discard_output()
         return closed_pipe_code
     except OSError as error:
+        if error.errno in _PLACE_ERRORS and error.filename is not None:
+            _print_error(f"{error.filename} can't be read or written: {error.strerror}. Give another place.")
+            return 2
         if error.errno not in _DISK_ERRORS:
             raise
         _discard_output()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Final, Literal, cast
 
 import gymnasium as gym
 import torch
@@ -25,6 +25,17 @@ from lmgym_agents.gguf_files import convert_gguf, find_gguf
 from lmgym_agents.lora import add_lora
 from lmgym_agents.models import PRESETS, load_model, load_policy
 from lmgym_agents.policy import Policy, ValueMode
+
+_OWN_OPTIONS: Final = {
+    "tokenizer": "give --tokenizer",
+    "num_envs": "the command chooses it",
+    "autoreset_mode": "the command chooses it",
+    "vectorization_mode": "the command chooses it",
+    "vector_kwargs": "the command chooses it",
+    "wrappers": "the command chooses it",
+    "id": "give --env",
+}
+"""What --option can't set, and why."""
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -59,6 +70,8 @@ class EnvOptions:
             name, equals, value = text.partition("=")
             if not (name and equals):
                 raise InvalidValueError(f"option must be NAME=VALUE, got {text!r}.")
+            if name in _OWN_OPTIONS:
+                raise InvalidValueError(f"--option {text} can't be set this way: {_OWN_OPTIONS[name]}.")
             options[name] = read_value(value)
         return options
 
@@ -92,6 +105,12 @@ class ModelOptions:
     trust_remote_code: bool = False
     """run Python code that comes with a hub model"""
 
+    def __post_init__(self) -> None:
+        if self.threads is not None and self.threads < 1:
+            raise InvalidValueError(f"--threads is {self.threads}; allowed: integers from 1, or none.")
+        if self.lora_rank < 0:
+            raise InvalidValueError(f"--lora-rank is {self.lora_rank}; allowed: integers from 0.")
+
     def make_tokenizer(self) -> TextTokenizer:
         """Returns the tokenizer that belongs to the model.
 
@@ -107,15 +126,19 @@ class ModelOptions:
             return make_tokenizer(str(convert_gguf(gguf, self.torch_dtype)))
         if Path(self.model).is_dir():
             if not (Path(self.model) / "tokenizer.json").is_file():
-                raise ModelError(
-                    f"the folder {self.model!r} has no tokenizer.json; name a tokenizer with --tokenizer."
-                )
+                raise ModelError(f"the folder {self.model!r} has no tokenizer.json; {self._advice()}.")
             return make_tokenizer(self.model)
         # The one thing that a hub id can be; whether it is a model at all is found out by load_model.
         load_model(self.model, trust_remote_code=self.trust_remote_code)
         return make_tokenizer(
             AutoTokenizer.from_pretrained(self.model, trust_remote_code=self.trust_remote_code)
         )
+
+    def _advice(self) -> str:
+        inside = Path(self.model) / "model"
+        if (inside / "config.json").is_file():
+            return f"it is a run's folder, whose model is {str(inside)!r}"
+        return "name a tokenizer with --tokenizer"
 
     def make_policy(self, tokenizer: TextTokenizer, *, context: int, seed: int) -> Policy:
         """Returns the policy on its device.

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, get_args
 
 from lmgym.errors import InvalidValueError
+from lmgym_agents.algorithms.config_checks import check_numbers
 from lmgym_agents.optimizers import Kind, Schedule
 from lmgym_agents.round_diagnosis import AlarmRule
 from lmgym_agents.solution_draw import Balance
@@ -194,7 +195,8 @@ class ExpertIterationConfig:
         _require(self.temperature_factor > 1, "temperature_factor", self.temperature_factor, "more than 1")
         _require(self.learning_rate >= 0, "learning_rate", self.learning_rate, "numbers from 0")
         plan = self.plan
-        _require(plan.samples >= 1 and plan.max_per_problem >= 1, "samples", plan.samples, "integers from 1")
+        for name in ("samples", "max_per_problem"):
+            _require(getattr(plan, name) >= 1, name, getattr(plan, name), "integers from 1")
         _require(plan.temperature >= 0, "temperature", plan.temperature, "numbers from 0")
         _require(0 <= plan.tree_share <= 1, "tree_share", plan.tree_share, "numbers in [0, 1]")
         _require(
@@ -205,6 +207,8 @@ class ExpertIterationConfig:
             plan.search != "mcts" or plan.temperature > 0, "temperature", plan.temperature,
             "positive numbers, as priors are flattened by it (0 is for other searches than mcts)",
         )  # fmt: skip
+        _require(self.dpo_beta > 0, "dpo_beta", self.dpo_beta, "positive numbers")
+        check_numbers(self)
         _ = self.alarm_rule
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from lmgym.errors import InvalidValueError, UnknownNameError
+from lmgym_agents.algorithms.config_checks import check_numbers
 from lmgym_agents.optimizers import Kind, Schedule
 
 OfflineMethod = Literal["ilql", "mc", "bc", "filtered_bc"]
@@ -84,6 +85,7 @@ class ILQLConfig:
                 self._refuse(name, "numbers in (0, 1]")
         if not 0 < self.expectile < 1:
             self._refuse("expectile", "numbers in (0, 1)")
+        check_numbers(self)
 
     def _refuse(self, name: str, allowed: str) -> None:
         raise InvalidValueError(f"ILQLConfig.{name} is {getattr(self, name)!r}; allowed: {allowed}.")

@@ -16,6 +16,7 @@ from torch import Tensor
 from lmgym.errors import InvalidValueError
 from lmgym.seeding import Path, make_generator
 from lmgym_agents.accumulate import accumulate_gradients, find_non_finite, optimizer_step
+from lmgym_agents.algorithms.config_checks import check_numbers
 from lmgym_agents.algorithms.statistics import merge_minibatches
 from lmgym_agents.losses import Loss, entropy_loss, loss_denominator, ppo_policy_loss, value_loss
 from lmgym_agents.optimizers import Kind, PolicyOptimizer, Schedule, rate_factor
@@ -65,6 +66,7 @@ class UpdateConfig:
                 raise InvalidValueError(
                     f"UpdateConfig.{name} is {getattr(self, name)!r}; allowed: numbers from 0."
                 )
+        check_numbers(self)
 
 
 class Lesson(NamedTuple):

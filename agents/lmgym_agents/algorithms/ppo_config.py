@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lmgym.errors import InvalidValueError
+from lmgym_agents.algorithms.config_checks import check_numbers
 from lmgym_agents.losses import Aggregation
 from lmgym_agents.optimizers import Kind, Schedule
 from lmgym_agents.sampling import SamplingParams
@@ -148,6 +149,7 @@ class PPOConfig:
             self.kl_target is None or (self.kl_coefficient > 0 and self.kl_target > 0), "kl_target",
             self.kl_target, "none, or a positive number with a positive kl_coefficient to start from",
         )  # fmt: skip
+        check_numbers(self)
 
     @property
     def sampling(self) -> SamplingParams:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from lmgym.errors import InvalidValueError
+from lmgym_agents.algorithms.config_checks import check_numbers
 from lmgym_agents.algorithms.policy_gradient import UpdateConfig
 
 Pay = Literal["learnable", "band"]
@@ -67,6 +68,7 @@ class ProposerConfig:
         _require(self.memory >= 0, "memory", self.memory, "integers from 0")
         _require(self.temperature > 0, "temperature", self.temperature, "positive numbers")
         _require(self.pay in ("learnable", "band"), "pay", self.pay, "learnable, band")
+        check_numbers(self)
 
 
 def _require(holds: bool, field_name: str, given: object, allowed: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lmgym.errors import InvalidValueError
+from lmgym_agents.algorithms.config_checks import check_numbers
 from lmgym_agents.optimizers import Kind, Schedule
 from lmgym_agents.q.engine import Acting, ActingRule, Support
 from lmgym_agents.q.losses import ErrorKind
@@ -159,6 +160,17 @@ class QLearningConfig:
             != "path_consistency", "priority_exponent", self.priority_exponent,
             "0 with path_consistency, which draws whole groups",
         )  # fmt: skip
+        _require(
+            self.min_replay_rows <= self.replay_rows, "min_replay_rows", self.min_replay_rows,
+            f"integers up to replay_rows ({self.replay_rows})",
+        )  # fmt: skip
+        _require(
+            self.replay_tokens is None or self.replay_tokens >= 1, "replay_tokens", self.replay_tokens,
+            "none, or integers from 1",
+        )  # fmt: skip
+        rate = self.head_learning_rate
+        _require(rate is None or rate >= 0, "head_learning_rate", rate, "none, or numbers from 0")
+        check_numbers(self)
         self.rule  # noqa: B018  # its own checks
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from lmgym.errors import InvalidValueError
+from lmgym_agents.algorithms.config_checks import check_numbers
 from lmgym_agents.algorithms.policy_gradient import UpdateConfig
 
 
@@ -54,6 +55,7 @@ class SelfPlayConfig:
             _require(0 <= getattr(self, name) <= 1, name, getattr(self, name), "numbers in [0, 1]")
         _require(self.illegal_penalty >= 0, "illegal_penalty", self.illegal_penalty, "numbers from 0")
         _require(self.temperature > 0, "temperature", self.temperature, "positive numbers")
+        check_numbers(self)
 
 
 def _require(holds: bool, field: str, given: object, allowed: str) -> None:

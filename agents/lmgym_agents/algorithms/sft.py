@@ -23,6 +23,7 @@ from lmgym.tasks.base import Task
 from lmgym.tokenization import TextTokenizer
 from lmgym_agents.accumulate import accumulate_gradients, optimizer_step
 from lmgym_agents.agent import LMAgent
+from lmgym_agents.algorithms.config_checks import check_numbers
 from lmgym_agents.algorithms.update import Update
 from lmgym_agents.demonstrations import DataSource, Rows
 from lmgym_agents.engine import Engine
@@ -83,6 +84,7 @@ class SFTConfig:
             raise InvalidValueError(
                 f"SFTConfig.until_accuracy is {self.until_accuracy!r}; allowed: numbers in (0, 1], or none."
             )
+        check_numbers(self)
 
 
 class SFT:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, cast
+from typing import Annotated, Any, Final, NamedTuple, cast
 
 import gymnasium as gym
 import numpy as np
@@ -28,12 +28,15 @@ from lmgym_agents.offline.trajectories import (
     from_rollout,
     make_source,
 )
+from lmgym_agents.q.agent import QAgent
+from lmgym_agents.q.files import is_q_model, load_q_model
 from lmgym_agents.rollout import collect
 from lmgym_agents.run_options import EnvOptions, ModelOptions
 from lmgym_agents.runs.progress import TrainingDisplay
 from lmgym_agents.sampling import SamplingParams
 
 _QUALITY = "demonstration_quality"
+_MAX_INDEX: Final = 2**62
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +63,7 @@ class Record:
     split: str = "train"
     """where problems come from"""
     temperature: float = 1.0
-    """of a model's sampling; 0 is greedy"""
+    """of a model's sampling; 0 is greedy. A Q model acts by prior · exp(Q / temperature)"""
     rows: int = 256
     """episodes at once"""
     seed: int = 0
@@ -72,6 +75,10 @@ class Record:
                 raise InvalidValueError(
                     f"Record.{name} is {getattr(self, name)!r}; allowed: integers from {least}."
                 )
+        if self.first_problem >= _MAX_INDEX:
+            raise InvalidValueError(
+                f"Record.first_problem is {self.first_problem}; allowed: integers below {_MAX_INDEX}."
+            )
         if self.agent is not None and self.demonstration_quality is not None:
             raise InvalidValueError("--agent and --demonstration-quality were both given; take one.")
         if self.model != ModelOptions() and self.agent is not None:
@@ -163,7 +170,20 @@ def _make_actor(config: Record, agent: Any, env: TokenVectorEnv, tokenizer: Text
         return _Actor(f"demonstrations of quality {config.demonstration_quality:g}", None, greedy, False)
     if agent is not None:
         return _Actor(str(config.agent), cast("Engine", AgentEngine(agent, tokenizer)), greedy, False)
+    name = f"{config.model.model} at temperature {config.temperature:g}"
+    if is_q_model(config.model.model):
+        return _make_q_actor(config, name, tokenizer)
     policy = config.model.make_policy(tokenizer, context=env.context_length, seed=config.seed)
     engine = Engine(policy.model, max_rows=min(env.num_envs, 1024), pad_id=tokenizer.pad_id)
     params = SamplingParams(max_new_tokens=1, temperature=config.temperature)
-    return _Actor(f"{config.model.model} at temperature {config.temperature:g}", engine, params, True)
+    return _Actor(name, engine, params, True)
+
+
+def _make_q_actor(config: Record, name: str, tokenizer: TextTokenizer) -> _Actor:
+    """Returns a Q model that acts by Q, as `lmgym eval` lets it."""
+    SamplingParams(max_new_tokens=1, temperature=config.temperature)  # checks the temperature
+    agent = QAgent(
+        load_q_model(config.model.model, config.model.device, dtype=config.model.torch_dtype), tokenizer,
+        acting="prior" if config.temperature else "greedy", temperature=config.temperature or None,
+    )  # fmt: skip
+    return _Actor(name, agent.engine, agent.params, False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import statistics
 import time
 from collections import Counter
@@ -69,7 +70,8 @@ class Search:
     """answers to print, half of them right"""
 
     def __post_init__(self) -> None:
-        for name, least in (("num_problems", 1), ("side_by_side", 1), ("draw_nodes", 1)):
+        least_of = {"num_problems": 1, "side_by_side": 1, "draw_nodes": 1, "num_transcripts": 0, "seed": 0}
+        for name, least in least_of.items():
             if getattr(self, name) < least:
                 raise InvalidValueError(
                     f"Search.{name} is {getattr(self, name)!r}; allowed: integers from {least}."
@@ -114,6 +116,8 @@ def run_search(config: Search) -> int:
         raise InvalidValueError(
             f"--draw {config.draw} is beyond the last problem: split {config.split!r} has {len(problems)}."
         )
+    if config.out is not None:
+        _claim(config.out)
     start, results = time.perf_counter(), list[SearchResult]()
     with _Display(console, config.search.method, len(problems)) as display:
         for first in range(0, len(problems), config.side_by_side):
@@ -291,9 +295,24 @@ def _pick(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
     return right + [row for row in shown if not row["success"]][: count - len(right)]
 
 
+def _claim(out: Path) -> None:
+    """Makes the folder before anything is searched, so that no result is lost for want of a place."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        is_taken = (out / "results.jsonl").exists()
+        is_writable = os.access(out, os.W_OK | os.X_OK)
+    except OSError as error:
+        raise InvalidValueError(
+            f"--out {out} can't be used: {error.strerror}. Give a folder that can be written."
+        ) from error
+    if not is_writable:
+        raise InvalidValueError(f"--out {out} can't be written. Give a folder that can.")
+    if is_taken:
+        raise InvalidValueError(f"--out {out} holds the results of a search; choose another folder.")
+
+
 def _write(config: Search, outcome: Outcome, rows: Sequence[dict[str, Any]], parts: SearchParts) -> None:
     assert config.out is not None
-    config.out.mkdir(parents=True, exist_ok=True)
     folder = config.out.absolute()
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     write_atomically(folder / "results.jsonl", lines.encode(), FILES)

@@ -120,6 +120,10 @@ class SearchOptions:
                 f"SearchOptions.temperature is {self.temperature!r}; allowed: positive numbers. Without "
                 "sampling: --method greedy."
             )
+        if self.simulations is not None and self.simulations < 1:
+            raise InvalidValueError(
+                f"SearchOptions.simulations is {self.simulations}; allowed: integers from 1, or none."
+            )
         for problem, advice in self._contradictions():
             raise InvalidValueError(f"{problem}; {advice}.")
 

@@ -56,6 +56,15 @@ class EvaluationOptions:
     num_transcripts: int = 8
     """responses to print at the end, half of them right"""
 
+    def __post_init__(self) -> None:
+        if not self.eval_splits:
+            raise InvalidValueError("--eval-splits is empty; allowed: one split at least, such as test.")
+        if self.eval_problems < 1 or self.num_transcripts < 0:
+            raise InvalidValueError(
+                f"--eval-problems is {self.eval_problems} and --num-transcripts {self.num_transcripts}; "
+                "allowed: integers from 1, and from 0."
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainPPO:

@@ -24,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from lmgym.errors import LmgymError
 from lmgym_agents.errors import CheckpointError, ResumeError, RunFolderError
 from lmgym_agents.runs.config import HARMLESS, MAY_GROW, check_same_config, to_plain
 from lmgym_agents.runs.durable_files import FILES, Files, make_folders, write_atomically
@@ -133,7 +134,21 @@ class RunFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, LmgymError) and not self.is_resumed:
+            self._clear_if_nothing_was_learned()
         self.close()
+
+    def _clear_if_nothing_was_learned(self) -> None:
+        """Empties the folder of a run that was refused before its first update, so that it can be used again.
+
+        All that is in it was written by this process; the lock stays (see ``FolderLock``).
+        """
+        begun = self.metrics.is_file() and self.metrics.stat().st_size > 0
+        if begun or (self.checkpoints.is_dir() and os.listdir(self.checkpoints)):
+            return
+        with contextlib.suppress(OSError):  # what is left is named when the folder is used again
+            for name in set(os.listdir(self.path)) - {_LOCK}:
+                self._files.remove(self.path / name)
 
     def _open_and_lock(self) -> FolderLock:
         try:
