@@ -123,13 +123,19 @@ def make_problems() -> dict[str, Problem]:
             dqn_steps=60_000,
         )
     ]  # fmt: skip
-    fast: dict[str, Any] = {"optimizer": "muon", "learning_rate": 3e-3, "iterations": 50}
-    ppo = PPOConfig(**fast, entropy_coefficient=0.02, value_warmup_iterations=0)
-    of_heads = QLearningConfig(
-        **fast, parametrisation="heads", updates=8, batch_rows=256, acting="prior", epsilon=0.05,
-        prior_coefficient=0.3,
+    ppo = PPOConfig(
+        optimizer="muon", learning_rate=3e-3, iterations=50, entropy_coefficient=0.02,
+        value_warmup_iterations=0,
     )  # fmt: skip
-    of_logits = QLearningConfig(**fast, updates=8, batch_rows=256, beta=0.05)
+    # Q of every action can only be right where every action is tried: a large epsilon. Watkins' trace keeps
+    # what was tried from counting as what an action is worth.
+    tried: dict[str, Any] = {"optimizer": "muon", "iterations": 30, "epsilon": 0.3, "batch_rows": 256}
+    of_heads = QLearningConfig(
+        **tried, parametrisation="heads", learning_rate=3e-3, updates=8, acting="boltzmann",
+        trace="watkins", prior_coefficient=0.0,
+    )  # fmt: skip
+    # A reward of 1 is 1 / beta = 50 nats for the logits to move, hence the high rate.
+    of_logits = QLearningConfig(**tried, learning_rate=2e-2, updates=12, beta=0.02)
     for name, task, options, letters in (
         ("Echo", Echo, {"length": 1, "needs_stop": False}, "abcdefgh>"),
         ("Reverse", Reverse, {"length": 2, "alphabet": "abcd", "needs_stop": False}, "abcd<"),
@@ -137,9 +143,15 @@ def make_problems() -> dict[str, Problem]:
         ("Delayed", Delayed, {"num_turns": 2, "length": 1, "needs_stop": False}, "abcdefgh. >waitsy"),
         ("Guess", Guess, {"high": 7, "num_guesses": 3}, "1234567 to>.highelwr"),
     ):
+        heads_here, logits_here = of_heads, of_logits
+        if name == "Guess":  # six tokens in a row must be right, which many random ones would spoil
+            heads_here = dataclasses.replace(of_heads, epsilon=0.1, updates=16, temperature=0.05)
+            logits_here = dataclasses.replace(of_logits, epsilon=0.1, updates=16, variant="one_step")
         problems.append(
-            Problem(name, f"lmgym/{name}-v0", options, task(**options), letters, 5, ppo, of_heads, of_logits)
-        )
+            Problem(
+                name, f"lmgym/{name}-v0", options, task(**options), letters, 5, ppo, heads_here, logits_here
+            )
+        )  # fmt: skip
     return {problem.name: problem for problem in problems}
 
 
