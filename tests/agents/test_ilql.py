@@ -12,7 +12,7 @@ from lmgym.errors import EmptyProblemSetError, InvalidValueError, UnknownNameErr
 from lmgym_agents.algorithms.ilql import ILQL
 from lmgym_agents.algorithms.ilql_config import ILQLConfig
 from lmgym_agents.algorithms.offline_data import action_steps, epoch_rows
-from lmgym_agents.errors import TrajectoryError
+from lmgym_agents.errors import ResumeError, TrajectoryError
 from lmgym_agents.models import make_tiny_model
 from lmgym_agents.offline.trajectories import Trajectories, Trajectory, TrajectorySource, to_rollout
 from lmgym_agents.policy import Policy
@@ -269,6 +269,105 @@ def test_micro_batches_change_no_gradient(method):
     assert gradients[0].keys() == gradients[1].keys()
     for name, gradient in gradients[0].items():
         torch.testing.assert_close(gradient, gradients[1][name], rtol=1e-4, atol=1e-6)
+
+
+WEIGHTS = {"q_weight": 0.7, "value_weight": 0.5, "cql_weight": 0.3, "bc_weight": 1.5}
+
+
+def stir(module, scale=0.3):
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(scale * torch.randn(parameter.shape, generator=generator))
+
+
+@torch.no_grad()
+def ask_alone(learner, prefix):
+    """Returns Q, V and logits of one state and the slow copies' Q, each from a pass of its own, as lists."""
+    hidden = learner.model.policy.hidden_states(torch.as_tensor(prefix)[None])[0, -1:]
+    found, slow_copies = learner.model.read(hidden, None), learner.target_heads(hidden)
+    return found.q[:, 0].tolist(), float(found.values), found.logits[0].tolist(), slow_copies.q[:, 0].tolist()
+
+
+@pytest.mark.parametrize("method", ["ilql", "mc"])
+def test_a_whole_step_minimises_what_a_slow_loop_says(method):
+    data = make_data(count=5)
+    config = ILQLConfig(
+        method=method, batch_rows=5, gamma=0.8, expectile=0.8, bc_beta=0.9, max_bc_weight=2.0, **WEIGHTS
+    )
+    learner = ILQL(make_model(), data, config)
+    stir(learner.heads)
+    stir(learner.target_heads)
+    rows = []  # of each action: Q, V, logits, action, target, slow Q
+    for episode in data.episodes:
+        ids, places = episode.input_ids, np.flatnonzero(episode.is_action)
+        following = 0.0 if episode.terminated else ask_alone(learner, ids)[1]
+        for t in reversed(places):
+            q, value, logits, slow_q = ask_alone(learner, ids[:t])
+            target = float(episode.rewards[t]) + 0.8 * following
+            rows.append((q, value, logits, int(ids[t]), target, slow_q))
+            following = target if method == "mc" else value
+    q, values, logits, actions, targets, slow_q = zip(*rows, strict=True)
+    heads, num_actions = range(2), len(rows)
+    sums = slow.losses(
+        [[of_heads[i] for of_heads in q] for i in heads], values, logits, actions, targets,
+        [[of_heads[i][a] for of_heads, a in zip(slow_q, actions, strict=True)] for i in heads],
+        expectile=0.8, beta=0.9, max_weight=2.0,
+    )  # fmt: skip
+    expected = sum(w * part for w, part in zip(WEIGHTS.values(), sums, strict=True)) / num_actions
+    assert learner.iterate().metrics["loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def moves(**options):
+    """Returns how far one step goes in the language model and in the heads."""
+    model = make_model()
+    learner = ILQL(model, make_data(), ILQLConfig(batch_rows=4, weight_decay=0.0, **options))
+    stir(model.heads)
+    before = copy.deepcopy(model)
+    learner.iterate()
+    return [
+        max(float((a - b).abs().max().detach()) for a, b in zip(x.parameters(), y.parameters(), strict=True))
+        for x, y in ((model.policy, before.policy), (model.heads, before.heads))
+    ]
+
+
+def test_steps_are_as_long_as_the_options_say():
+    model, heads = moves(warmup_iterations=0)
+    assert model == pytest.approx(1e-3, rel=1e-2) and heads == pytest.approx(1e-3, rel=1e-2)
+    assert moves(warmup_iterations=9) == pytest.approx([model / 10, heads / 10], rel=1e-2)
+    assert moves(warmup_iterations=0, head_learning_rate=1e-4) == pytest.approx([model, heads / 10], rel=1e-2)
+    # Where eps is large, Adam goes by the size of the gradient, which is clipped.
+    free, clipped = (moves(warmup_iterations=0, adam_eps=1.0, max_grad_norm=most) for most in (None, 1e-3))
+    assert max(clipped) <= 1e-6 < min(free)
+
+
+def test_another_seed_goes_through_the_data_in_another_order():
+    data = make_data(count=9)
+    runs = [ILQL(make_model(), data, ILQLConfig(batch_rows=3, seed=seed)) for seed in (0, 0, 1)]
+    one, same, other = (
+        [update.metrics["loss"] for update, _ in zip(run.iterations(), range(3), strict=False)]
+        for run in runs
+    )
+    assert one == same != other
+
+
+@pytest.mark.parametrize("change", ["rewards", "terminated", "input_ids", "is_action"])
+def test_a_run_does_not_go_on_with_other_trajectories(change):
+    data = make_data()
+    state = ILQL(make_model(), data, ILQLConfig()).state_dict()
+    first = data.episodes[0]
+    places = np.flatnonzero(first.is_action)
+    if change == "terminated":
+        changed = dataclasses.replace(first, terminated=not first.terminated)
+    else:
+        array = getattr(first, change).copy()
+        array[places[0]] = {"rewards": 0.5, "input_ids": (array[places[0]] + 1) % VOCAB, "is_action": False}[
+            change
+        ]
+        changed = dataclasses.replace(first, **{change: array})
+    other = Trajectories(source=data.source, episodes=(changed, *data.episodes[1:]))
+    with pytest.raises(ResumeError, match="other trajectories"):
+        ILQL(make_model(), other, ILQLConfig()).load_state_dict(state)
 
 
 def test_slow_copies_go_a_share_of_the_way():
