@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from lmgym.tokenization import CharTokenizer
 from lmgym_agents.engine import Engine
 from lmgym_agents.errors import TrajectoryError
 from lmgym_agents.models import make_tiny_model
+from lmgym_agents.offline import jsonl
 from lmgym_agents.offline.jsonl import append_jsonl, read_jsonl
 from lmgym_agents.offline.trajectories import (
     ScriptEngine,
@@ -272,3 +274,88 @@ def test_a_file_is_read_by_its_header(tmp_path):
     path.write_text(json.dumps(json.loads(header) | {"version": 2}) + "\n")
     with pytest.raises(TrajectoryError, match="version 1"):
         read_jsonl(path)
+
+
+def test_a_script_whose_turn_was_cut_did_not_stop():
+    found = ScriptEngine([("abc",), ("a",)], TOKENIZER).generate(
+        [[1], [1]], PARAMS, seed=0, max_new_tokens=[2, 2], request_ids=[0, 1]
+    )
+    assert found.lengths.tolist() == [2, 2] and found.stopped.tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("env_id", "other"), ("env_options", {}), ("task", "other"), ("tokenizer", "other"), ("vocab_size", 10)],
+)
+def test_sources_differ_in_anything_that_they_say(name, value, tmp_path):
+    data = make_written(make_episode())
+    other = dataclasses.replace(data, source=dataclasses.replace(data.source, **{name: value}))
+    with pytest.raises(TrajectoryError, match=f"another {name}"):
+        data + other
+    append_jsonl(tmp_path / "data.jsonl", data)
+    with pytest.raises(TrajectoryError, match=f"another {name}"):
+        append_jsonl(tmp_path / "data.jsonl", other)
+
+
+def test_sums_keep_their_order():
+    one, two = (make_written(make_episode(problem_index=index)) for index in (4, 2))
+    assert [episode.problem_index for episode in (one + two).episodes] == [4, 2]
+
+
+def test_log_probs_of_nobody_are_refused():
+    logps = np.array([0, -0.5, -1, -0.1], np.float32)
+    with pytest.raises(TrajectoryError, match="log-probs"):
+        check_trajectory(make_episode(logp_behaviour=logps), 9, "it")
+
+
+def test_a_pipe_blocks_nobody(tmp_path):
+    mkfifo = getattr(os, "mkfifo", None)
+    if mkfifo is None:
+        pytest.skip("this system has no named pipes")
+    mkfifo(tmp_path / "pipe")
+    # Somebody has it open, so that a mistake would show as another error and not as a test without end.
+    end = os.open(tmp_path / "pipe", os.O_RDWR)
+    try:
+        os.set_blocking(end, False)
+        os.write(end, b"[]\n")
+        for use in (read_jsonl, lambda path: append_jsonl(path, make_data())):
+            with pytest.raises(TrajectoryError, match="not a plain file"):
+                use(tmp_path / "pipe")
+    finally:
+        os.close(end)
+
+
+def test_a_line_takes_bounded_memory(tmp_path, monkeypatch):
+    path = tmp_path / "long.jsonl"
+    append_jsonl(path, make_written(make_episode()))
+    monkeypatch.setattr(jsonl, "MAX_JSON_BYTES", 400)
+    assert len(read_jsonl(path).episodes) == 1
+    with open(path, "ab") as file:
+        file.write(b" " * 401 + b"\n")
+    with pytest.raises(TrajectoryError, match="line 3 is longer than 400 bytes"):
+        read_jsonl(path)
+
+
+def test_a_long_torn_line_is_cut_where_it_began(tmp_path):
+    path, data = tmp_path / "torn.jsonl", make_data()
+    append_jsonl(path, data)
+    with open(path, "ab") as file:
+        file.write(b"[" * 200_000)
+    append_jsonl(path, data)
+    assert read_jsonl(path).episodes == data.episodes * 2
+
+
+def test_what_another_recording_adds_while_this_one_waits_is_kept(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    path = tmp_path / "both.jsonl"
+    first, ours, theirs = (make_written(make_episode(problem_index=index)) for index in range(3))
+    append_jsonl(path, first)
+
+    def take_turns(file, operation):
+        assert operation == fcntl.LOCK_EX
+        monkeypatch.undo()
+        append_jsonl(path, theirs)
+
+    monkeypatch.setattr(fcntl, "flock", take_turns)
+    append_jsonl(path, ours)
+    assert [episode.problem_index for episode in read_jsonl(path).episodes] == [0, 2, 1]

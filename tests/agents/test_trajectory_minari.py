@@ -107,3 +107,59 @@ def test_damaged_data_sets_are_refused(change, monkeypatch):
     monkeypatch.setattr(type(dataset), "iterate_episodes", lambda self, _: iter([damaged]))
     with pytest.raises(TrajectoryError, match="do not grow"):
         read_minari("lmgym/some-v0")
+
+
+def read_changed(monkeypatch, change, episodes=None):
+    """Reads a data set of which ``change`` makes something else of each episode as Minari gives it."""
+    write_minari("lmgym/some-v0", Trajectories(source=SOURCE, episodes=episodes or make_episodes()[:1]))
+    dataset = minari.load_dataset("lmgym/some-v0")
+    kept = [change(episode) for episode in dataset.iterate_episodes()]
+    monkeypatch.setattr(type(dataset), "iterate_episodes", lambda self, _: iter(kept))
+    return read_minari("lmgym/some-v0")
+
+
+def test_actions_that_are_not_what_was_observed_are_refused(monkeypatch):
+    with pytest.raises(TrajectoryError, match="do not grow"):
+        read_changed(monkeypatch, lambda episode: dataclasses.replace(episode, actions=episode.actions[::-1]))
+
+
+def test_observations_that_stay_as_they_are_are_refused(monkeypatch):
+    def repeat_first(episode):
+        observations = {name: value[[0, 0, 2, 3]] for name, value in episode.observations.items()}
+        actions = np.array([episode.actions[0], *episode.actions[:1], *episode.actions[2:]])
+        return dataclasses.replace(episode, observations=observations, actions=actions)
+
+    with pytest.raises(TrajectoryError, match="do not grow"):
+        read_changed(monkeypatch, repeat_first)
+
+
+def test_an_end_that_contradicts_the_description_is_refused(monkeypatch):
+    with pytest.raises(TrajectoryError, match="how it ended"):
+        read_changed(
+            monkeypatch,
+            lambda episode: dataclasses.replace(episode, terminations=np.zeros_like(episode.terminations)),
+        )
+
+
+def test_rewards_that_are_no_numbers_are_refused(monkeypatch):
+    with pytest.raises(TrajectoryError, match="rewards"):
+        read_changed(
+            monkeypatch, lambda episode: dataclasses.replace(episode, rewards=episode.rewards * np.nan)
+        )
+
+
+def test_episodes_of_several_environments_are_refused():
+    write_minari("lmgym/some-v0", Trajectories(source=SOURCE, episodes=make_episodes()))
+    storage = minari.load_dataset("lmgym/some-v0").storage
+    (second,) = storage.get_episode_metadata([1])
+    fields = {**second["options"]["lmgym"], "source": {**dataclasses.asdict(SOURCE), "task": "other"}}
+    storage.update_episode_metadata([{"options": {"lmgym": fields}}], [1])
+    with pytest.raises(TrajectoryError, match="several environments"):
+        read_minari("lmgym/some-v0")
+
+
+def test_options_that_are_not_plain_are_refused_before_anything_is_written(tmp_path):
+    source = dataclasses.replace(SOURCE, env_options={"level": object()})
+    with pytest.raises(TrajectoryError, match="JSON"):
+        write_minari("lmgym/some-v0", Trajectories(source=source, episodes=make_episodes()))
+    assert not list(tmp_path.rglob("*.json"))

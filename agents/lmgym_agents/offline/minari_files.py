@@ -19,7 +19,7 @@ import numpy as np
 from gymnasium import spaces
 
 from lmgym.errors import MissingDependencyError
-from lmgym_agents.errors import TrajectoryError
+from lmgym_agents.errors import CheckpointError, TrajectoryError
 from lmgym_agents.offline.fields import read_plain, read_source, write_plain
 from lmgym_agents.offline.trajectories import Trajectories, Trajectory, check_trajectory
 from lmgym_agents.runs.strict_json import to_json
@@ -101,7 +101,10 @@ def _to_buffer(minari: Any, episode: Trajectory, data: Trajectories, width: int,
     row[: len(episode.input_ids)] = episode.input_ids
     is_last = places == places[-1]
     fields = {"source": dataclasses.asdict(data.source), **write_plain(episode)}
-    to_json(fields, "what describes an episode")  # Minari writes it as JSON later
+    try:  # Minari writes it as JSON later
+        to_json(fields, "what describes an episode")
+    except (CheckpointError, ValueError, TypeError) as error:
+        raise TrajectoryError(f"what describes an episode can't be written as JSON: {error}") from None
     infos = {}
     if episode.logp_behaviour is not None:
         logps = np.append(episode.logp_behaviour[places], np.float32(0))
