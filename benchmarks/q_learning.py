@@ -134,8 +134,10 @@ def make_problems() -> dict[str, Problem]:
         **tried, parametrisation="heads", learning_rate=3e-3, updates=8, acting="boltzmann",
         trace="watkins", prior_coefficient=0.0,
     )  # fmt: skip
-    # A reward of 1 is 1 / beta = 50 nats for the logits to move, hence the high rate.
-    of_logits = QLearningConfig(**tried, learning_rate=2e-2, updates=12, beta=0.02)
+    # A reward of 1 is 1 / beta = 33 nats for the logits to move, hence the high rate.
+    of_logits = QLearningConfig(
+        **tried, learning_rate=2e-2, updates=12, beta=0.03, replay_failed=0.5
+    )  # fmt: skip
     for name, task, options, letters in (
         ("Echo", Echo, {"length": 1, "needs_stop": False}, "abcdefgh>"),
         ("Reverse", Reverse, {"length": 2, "alphabet": "abcd", "needs_stop": False}, "abcd<"),
