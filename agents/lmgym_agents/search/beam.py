@@ -20,6 +20,7 @@ from lmgym.records import Problem
 from lmgym_agents.search.accounts import Account
 from lmgym_agents.search.completion import verified
 from lmgym_agents.search.expansion import Accept, Candidates, Expander, LeafValues
+from lmgym_agents.search.foreign_parts import ask_expander, ask_values
 from lmgym_agents.search.results import Candidate, Progress, SearchBudget, SearchResult
 from lmgym_agents.search.states import Action, SearchState, Transitions
 from lmgym_agents.search.tree import Node
@@ -103,7 +104,7 @@ class Beam:
                 one.was_cut = room < len(one.beam)
                 one.beam = one.beam[:room]
             nodes = [node for one in active for node in one.beam]
-            found = iter(self._expander.expand([_state(node) for node in nodes], seed=seed))
+            found = iter(ask_expander(self._expander, [_state(node) for node in nodes], seed))
             levels = [self._edges(one, [next(found) for _ in one.beam]) for one in active]
             self._grow(active, levels, seed)
             if on_progress is not None:
@@ -124,8 +125,9 @@ class Beam:
             for edges in levels:
                 edges.make_states(self._transitions)
             states = [state for edges in levels for state in edges.states]
-            values = self._values(states, seed=seed) if states else np.zeros(0)
-            tokens = self._values.last_num_tokens if states else np.zeros(0, np.int64)
+            values, tokens = np.zeros(0), np.zeros(0, np.int64)
+            if states:
+                values, tokens = ask_values(self._values, states, seed)
         place = 0
         for one, edges in zip(active, levels, strict=True):
             part = slice(place, place + len(edges.actions))

@@ -19,14 +19,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-import numpy as np
-
 from lmgym.errors import InvalidValueError
 from lmgym.records import Problem
 from lmgym_agents.search.accounts import Account
 from lmgym_agents.search.best_first_config import BestFirstConfig
 from lmgym_agents.search.best_first_problem import KEYS, KeyOf, ProblemSearch
 from lmgym_agents.search.expansion import Candidates, Expander, LeafValues
+from lmgym_agents.search.foreign_parts import ask_expander, ask_values
 from lmgym_agents.search.results import Progress, SearchBudget, SearchResult
 from lmgym_agents.search.states import SearchState, Transitions
 from lmgym_agents.search.tree import Node
@@ -96,17 +95,17 @@ class BestFirst:
     def _expand(self, nodes: Sequence[Node], seed: int) -> list[Candidates | None]:
         """Returns the candidates of every node, None of those that are over."""
         states = [_state(node) for node in nodes if not _state(node).is_over]
-        found = iter(self._expander.expand(states, seed=seed) if states else ())
+        found = iter(ask_expander(self._expander, states, seed) if states else ())
         return [None if _state(node).is_over else next(found) for node in nodes]
 
     def _reward(self, batch: Sequence[tuple[ProblemSearch, Node]], seed: int) -> list[float | None]:
         """Returns the process reward of every node's state, None where there are none."""
         if self._rewards is None or not batch:
             return [None] * len(batch)
-        values = self._rewards([_state(node) for _, node in batch], seed=seed)
-        for (search, _), num_tokens in zip(batch, self._rewards.last_num_tokens.tolist(), strict=True):
+        values, tokens = ask_values(self._rewards, [_state(node) for _, node in batch], seed)
+        for (search, _), num_tokens in zip(batch, tokens.tolist(), strict=True):
             search.account.num_tokens += num_tokens
-        return list(np.asarray(values, np.float64).tolist())
+        return list(values.tolist())
 
 
 def _state(node: Node) -> SearchState:

@@ -20,6 +20,7 @@ from lmgym_agents.sampling import SamplingParams
 from lmgym_agents.search.accounts import Account
 from lmgym_agents.search.completion import Sampler, checked_params, verified
 from lmgym_agents.search.expansion import Accept, LeafValues
+from lmgym_agents.search.foreign_parts import ask_values
 from lmgym_agents.search.response_pool import Pool, sample_pools
 from lmgym_agents.search.results import Candidate, Progress, SearchBudget, SearchResult
 from lmgym_agents.search.states import Transitions
@@ -89,8 +90,7 @@ class BestOfN:
         states = [one.state for one in episodes]
         if self._select == "value" and states:
             assert self._values is not None
-            scores = self._values(states, seed=seed)
-            tokens = self._values.last_num_tokens
+            scores, tokens = ask_values(self._values, states, seed)
         elif self._select == "verifier" and states:
             scores, tokens = verified(self._transitions, states).astype(np.float64), None
         elif self._select == "logp":

@@ -20,6 +20,7 @@ from lmgym.seeding import make_key
 from lmgym_agents.sampling import SamplingParams
 from lmgym_agents.search.completion import Sampler, checked_params, complete, state_stream
 from lmgym_agents.search.expansion import Candidates, Expander
+from lmgym_agents.search.foreign_parts import ask_model
 from lmgym_agents.search.states import SearchState, Transitions
 from lmgym_agents.search.token_expander import TokenExpander
 from lmgym_agents.state_model import StateModel
@@ -151,7 +152,7 @@ class ModelValues(_Values):
 
     def _read(self, states: Sequence[SearchState]) -> NDArray[np.float64]:
         """Returns V of unfinished states, Q (else V) of the last token of finished ones."""
-        said = self._model.evaluate([_row(state) for state in states])
+        said = ask_model(self._model, [_row(state) for state in states])
         is_over = np.array([state.is_over for state in states])
         if said.values is None and (said.q is None or not is_over.all()):
             raise InvalidValueError(

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 
 from lmgym.records import Problem
 from lmgym_agents.search.expansion import Expander, LeafValues
+from lmgym_agents.search.foreign_parts import ask_expander, ask_values
 from lmgym_agents.search.mcts_config import MCTSConfig
 from lmgym_agents.search.mcts_problem import ProblemSearch
 from lmgym_agents.search.mcts_tree import Branch
@@ -85,7 +86,7 @@ class MCTS:
         over = [pair for pair in waiting if pair[1].state.is_over]
         if going_on:
             states = [branch.state for _, branch in going_on]
-            found = self._expander.expand(states, seed=seed)
+            found = ask_expander(self._expander, states, seed)
             values = self._ask(going_on, seed)
             for (search, branch), candidates, value in zip(going_on, found, values, strict=True):
                 search.expand(branch, candidates, value)
@@ -103,7 +104,7 @@ class MCTS:
     def _ask(self, pairs: Sequence[tuple[ProblemSearch, Branch]], seed: int) -> Sequence[float | None]:
         if self._values is None:
             return [None] * len(pairs)
-        values = self._values([branch.state for _, branch in pairs], seed=seed)
-        for (search, _), num_tokens in zip(pairs, self._values.last_num_tokens, strict=True):
+        values, tokens = ask_values(self._values, [branch.state for _, branch in pairs], seed)
+        for (search, _), num_tokens in zip(pairs, tokens, strict=True):
             search.num_tokens += int(num_tokens)
         return [float(value) for value in values]

@@ -7,7 +7,6 @@ out: where hidden states come from (``state_model``).
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from lmgym.envs.token import allowed_tokens
 from lmgym.errors import InvalidValueError
 from lmgym_agents.search.expansion import NO_COUNTS, Candidates, no_candidates
+from lmgym_agents.search.foreign_parts import LARGEST, ask_model
 from lmgym_agents.search.states import SearchState, Transitions
 from lmgym_agents.state_model import StateModel
 
@@ -78,12 +78,12 @@ class TokenExpander:
 
     def _score(self, states: Sequence[SearchState]) -> list[Candidates]:
         """Returns the candidates of states that one forward pass takes."""
-        said = self._model.evaluate([state.tokens for state in states])
+        said = ask_model(self._model, [state.tokens for state in states])
         logps = said.logps[:, self._allowed].astype(np.float64)
         q = None if said.q is None else said.q[:, self._allowed].astype(np.float64)
         # What can't be compared is left out and counted; -inf is an honest "never".
         bad_logps = np.isnan(logps) | (logps == np.inf)
-        bad_q = np.zeros_like(bad_logps) if q is None else ~np.isfinite(q)
+        bad_q = np.zeros_like(bad_logps) if q is None else ~(np.abs(q) < LARGEST)
         ranked = np.where(bad_logps | bad_q, -np.inf, logps)
         order, num_kept = self._choose(ranked)
         values = np.zeros(len(states)) if said.values is None else said.values.astype(np.float64)
@@ -91,7 +91,7 @@ class TokenExpander:
         found = []
         for place, value in enumerate(values.tolist()):
             kept = order[place, : num_kept[place]]
-            is_known = math.isfinite(value)
+            is_known = abs(value) < LARGEST
             counts = NO_COUNTS
             if nan_logps[place] or nan_q[place] or not is_known:
                 numbers = {

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lmgym_agents.search.expansion import Candidates, Expander, LeafValues
+from lmgym_agents.search.foreign_parts import ask_expander, ask_values
 from lmgym_agents.search.states import SearchState, Transitions
 
 
@@ -22,7 +23,7 @@ class ValuedExpander:
 
     def expand(self, states: Sequence[SearchState], *, seed: int) -> list[Candidates]:
         """See ``Expander``; the tokens of values are added to those of candidates."""
-        proposed = self._expander.expand(states, seed=seed)
+        proposed = ask_expander(self._expander, states, seed)
         children = [
             self._transitions.apply(state, action)
             for state, found in zip(states, proposed, strict=True)
@@ -30,7 +31,7 @@ class ValuedExpander:
         ]
         values, tokens = np.zeros(0), np.zeros(0, np.int64)
         if children:
-            values, tokens = self._values(children, seed=seed), self._values.last_num_tokens
+            values, tokens = ask_values(self._values, children, seed)
         ends = np.cumsum([len(found.actions) for found in proposed]).tolist()
         parts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
         pairs = zip(proposed, parts, strict=True)
