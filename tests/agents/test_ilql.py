@@ -297,7 +297,7 @@ def test_a_whole_step_minimises_what_a_slow_loop_says(method):
     )
     learner = ILQL(make_model(), data, config)
     stir(learner.heads)
-    stir(learner.target_heads)
+    stir(learner.target_heads, 0.2)
     rows = []  # of each action: Q, V, logits, action, target, slow Q
     for episode in data.episodes:
         ids, places = episode.input_ids, np.flatnonzero(episode.is_action)
