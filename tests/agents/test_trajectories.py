@@ -336,13 +336,14 @@ def test_a_line_takes_bounded_memory(tmp_path, monkeypatch):
         read_jsonl(path)
 
 
-def test_a_long_torn_line_is_cut_where_it_began(tmp_path):
-    path, data = tmp_path / "torn.jsonl", make_data()
+@pytest.mark.parametrize("torn", [1, 200_000])
+def test_a_torn_line_of_a_long_file_is_cut_where_it_began(torn, tmp_path):
+    path, data = tmp_path / "torn.jsonl", make_written(*[make_episode()] * 1000)
     append_jsonl(path, data)
     with open(path, "ab") as file:
-        file.write(b"[" * 200_000)
-    append_jsonl(path, data)
-    assert read_jsonl(path).episodes == data.episodes * 2
+        file.write(b"[" * torn)
+    append_jsonl(path, make_written(make_episode(problem_index=5)))
+    assert [e.problem_index for e in read_jsonl(path).episodes] == [3] * 1000 + [5]
 
 
 def test_what_another_recording_adds_while_this_one_waits_is_kept(tmp_path, monkeypatch):
