@@ -163,3 +163,15 @@ def test_a_q_model_is_recorded_as_it_acts_by_q(models, tmp_path):
         assert main([*words, "--out", str(out)]) == 0
         texts[name, temperature] = [json.loads(line)["ids"] for line in out.read_text().splitlines()[1:]]
     assert len({str(ids) for ids in texts.values()}) == 3
+
+
+def test_a_search_with_a_model_that_can_read_no_prompt_is_refused(tmp_path, capsys):
+    model = make_tiny_model(
+        TOKENIZER.vocab_size, hidden_size=16, layers=1, heads=2, context=4, pad_id=TOKENIZER.pad_id,
+        end_id=TOKENIZER.end_id,
+    )  # fmt: skip
+    save_policy(Policy(model), tmp_path / "short", tokenizer=TOKENIZER)
+    words = command("search", "--model", str(tmp_path / "short"), "--num-problems", "2", "--method", "levin")
+    assert main([*words, "--out", str(tmp_path / "out")]) == 2
+    assert "reads 4 tokens at most, and the shortest prompt has 4" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from lmgym.errors import InvalidValueError
-from lmgym.records import Verdict
+from lmgym.records import Problem, Verdict
 from lmgym_agents.commands.search_methods import SAMPLING, SearchOptions, SearchParts, make_method
 from lmgym_agents.devices import resolve_device
 from lmgym_agents.engine import Engine
@@ -33,6 +33,7 @@ from lmgym_agents.run_options import EnvOptions, ModelOptions
 from lmgym_agents.runs.durable_files import FILES, write_atomically
 from lmgym_agents.search.results import SearchMethod, SearchResult
 from lmgym_agents.search.states import Transitions
+from lmgym_agents.state_model import PolicyStates
 
 Flat = tyro.conf.OmitArgPrefixes
 _LINE_EVERY_S = 10.0
@@ -116,6 +117,7 @@ def run_search(config: Search) -> int:
         raise InvalidValueError(
             f"--draw {config.draw} is beyond the last problem: split {config.split!r} has {len(problems)}."
         )
+    _check_prompts_fit(parts, problems)
     if config.out is not None:
         _claim(config.out)
     start, results = time.perf_counter(), list[SearchResult]()
@@ -293,6 +295,19 @@ def _pick(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
     half = (count + 1) // 2
     right = [row for row in shown if row["success"]][:half]
     return right + [row for row in shown if not row["success"]][: count - len(right)]
+
+
+def _check_prompts_fit(parts: SearchParts, problems: Sequence[Problem]) -> None:
+    """Refuses a model that can't read a single prompt, as one that was trained on shorter rows."""
+    longest = PolicyStates(parts.policy).max_length
+    if longest is None:
+        return
+    shortest = min(len(parts.transitions.start(problem).tokens) for problem in problems)
+    if shortest >= longest:
+        raise InvalidValueError(
+            f"the model reads {longest} tokens at most, and the shortest prompt has {shortest}. Use a model "
+            "that was trained in this environment, or one with a longer context."
+        )
 
 
 def _claim(out: Path) -> None:
