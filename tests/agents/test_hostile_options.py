@@ -175,3 +175,18 @@ def test_a_search_with_a_model_that_can_read_no_prompt_is_refused(tmp_path, caps
     assert main([*words, "--out", str(tmp_path / "out")]) == 2
     assert "reads 4 tokens at most, and the shortest prompt has 4" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_offline_learning_logs_the_actions_of_an_episode_not_of_the_batch(tmp_path):
+    data, out = tmp_path / "data.jsonl", tmp_path / "run"
+    assert (
+        main([*command("record")[:-2], "--demonstration-quality", "1", "--episodes", "8", "--out", str(data)])
+        == 0
+    )
+    words = command("train", "ilql", "--data", str(data), "--model", "nano", "--no-tensorboard")
+    sizes = ["--iterations", "1", "--batch-rows", "8", "--eval-problems", "2", "--num-transcripts", "0"]
+    assert main([*words, *sizes, "--out", str(out)]) == 0
+    record = json.loads((out / "metrics.jsonl").read_text().splitlines()[0])
+    episodes = [json.loads(line) for line in data.read_text().splitlines()[1:]]
+    lengths = [sum(end - first for first, end in episode["actions"]) for episode in episodes]
+    assert record["num_actions"] == pytest.approx(sum(lengths) / 8)

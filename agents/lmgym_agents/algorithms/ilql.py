@@ -128,7 +128,7 @@ class ILQL:
             "learning_rate": config.learning_rate * factor,
             "grad_norm": result.grad_norm,
             "num_tokens": num_tokens,
-            "num_actions": int(batch.is_action.sum()),
+            "num_actions": float(batch.is_action.sum(1).float().mean()),  # of an episode, as in rollouts
             "skipped_steps": int(result.skipped is not None),
         }
         return Update(

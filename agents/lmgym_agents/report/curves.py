@@ -58,7 +58,7 @@ HERO: Final = (
 )  # fmt: skip
 PANELS: Final = (
     Panel("Reward", {"reward": "total"}),
-    Panel("Temporal-difference error", {"td_error": "mean size"}, level=0.0),
+    Panel("TD error of Q", {"td_error": "mean size"}, level=0.0),
     Panel("Q of what was done", {"q": "mean", "overestimation": "over what was earned"}, level=0.0),
     Panel("Distance to Q*", {"diagnosis/q_error_mean": "mean |Q - Q*|"}, level=0.0),
     Panel("KL", {"kl_reference": "to the reference", "approx_kl_k3": "of the update"}, level=0.0),

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lmgym_agents.report.curves import BLUE, GREEN, VERMILLION
 
@@ -43,7 +44,8 @@ def draw_elo(axis: Axes, ratings: Mapping[str, Any]) -> None:
     axis.axhline(elo[0], color=VERMILLION, linestyle=":", linewidth=1, label="random player")
     axis.set_xlabel("iterations of self-play")
     axis.set_ylabel("Elo")
-    axis.legend(fontsize=8, frameon=False)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.legend(fontsize=8, framealpha=0.85, edgecolor="none")
     axis.spines[["top", "right"]].set_visible(False)
 
 
