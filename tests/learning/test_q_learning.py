@@ -47,8 +47,10 @@ def train(task, letters, seed, *, layers=1, **options):
         tokenizer.vocab_size, hidden_size=32, layers=layers, heads=2, context=env.context_length, seed=seed,
         config={"initializer_range": 0.1},
     )  # fmt: skip
-    options = {"iterations": 25, "updates": 8, "batch_rows": 256, "beta": 0.02} | options
-    config = QLearningConfig(seed=seed, learning_rate=3e-3, optimizer="muon", **options)
+    options = {
+        "iterations": 25, "updates": 8, "batch_rows": 256, "beta": 0.02, "learning_rate": 3e-3
+    } | options  # fmt: skip
+    config = QLearningConfig(seed=seed, optimizer="muon", **options)
     model = QModel(Policy(made), kind=config.parametrisation, beta=config.beta, seed=seed)
     learner = QLearning(model, env, config)
     updates = list(learner.iterations())
@@ -98,3 +100,25 @@ def test_what_was_asked_a_turn_ago_is_learned_to_the_optimum(options, seed):
     success, start, _ = train(task, "abcdefgh. >waitsy", seed, layers=2, iterations=15, **options)
     assert start < 0.25
     assert success >= 0.99 * task.optimal_return
+
+
+# Every action has to be tried for its Q to be right: a large epsilon, and a trace that it doesn't spoil.
+TRIED = {
+    "parametrisation": "heads", "acting": "boltzmann", "epsilon": 0.3, "trace": "watkins",
+    "prior_coefficient": 0.0,
+}  # fmt: skip
+TRIED_LOGITS = {"epsilon": 0.3, "learning_rate": 2e-2, "beta": 0.03, "replay_failed": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("make", "letters", "options"),
+    [
+        (lambda: Echo(length=1, needs_stop=False), "abcdefgh>", TRIED_LOGITS),
+        slow(lambda: Count(length=3, alphabet="ab"), "ab in=0123", TRIED),
+        slow(lambda: Delayed(num_turns=2, length=1, needs_stop=False), "abcdefgh. >waitsy", TRIED),
+    ],
+)
+def test_q_comes_close_to_the_exact_q(make, letters, options):
+    success, _, error = train(make(), letters, 0, layers=2, iterations=25, **options)
+    assert success >= 0.99
+    assert error < 0.05
