@@ -62,7 +62,7 @@ STAGNATING = (
 )
 """One greedy answer to each of the same few problems: it repeats what it knows."""
 RUNS = {"learning": LEARNING, "countdown": COUNTDOWN, "stagnating": STAGNATING}
-TITLES = {"learning": "Math", "countdown": "Countdown", "stagnating": "Math, made to stagnate"}
+TITLES = {"learning": "Math", "countdown": "Countdown", "stagnating": "Made to stagnate"}
 
 
 @dataclass(frozen=True, kw_only=True)
