@@ -1,4 +1,4 @@
-"""Token-level Q-learning beside PPO and Stable-Baselines3's DQN: accuracy against tokens and time.
+"""Token-level Q-learning beside PPO and Stable-Baselines3's DQN: accuracy against tokens.
 
 Tasks: level 2 of lmgym/Math-v0 (the sum of two numbers from 0 to 99) from a warm start by SFT that solves
 about half of the problems, and probes from scratch (Echo, Reverse, Count: one turn; Delayed, Guess: several).
@@ -66,7 +66,7 @@ COLOURS = {"ppo": "#0072B2", "heads": "#009E73", "logits": "#D55E00", "dqn": "#8
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """Measures how many tokens and seconds Q-learning, PPO and DQN need."""
+    """Measures how many tokens Q-learning, PPO and DQN need."""
 
     only: tuple[str, ...] = ()
     """names of tasks, such as Math or Echo; none: all"""
@@ -209,7 +209,7 @@ def success(problem: Problem, agent: Agent) -> float:
 
 
 Curve = list[list[float]]
-"""[tokens acted, seconds, greedy success]"""
+"""[tokens acted, seconds of wall clock (worth little where programs share the cores), greedy success]"""
 
 
 def run_one(problem: Problem, learner: str, seed: int, folder: Path) -> dict[str, Any]:
@@ -278,9 +278,9 @@ def run_and_keep(name: str, learner: str, seed: int, folder: Path) -> Path:
 # The record ---------------------------------------------------------------------------------------------
 
 
-def first_reaching(curve: Sequence[Sequence[float]], rate: float, column: int) -> float | None:
-    """Returns the tokens (column 0) or seconds (1) at the first point of at least this success."""
-    return next((point[column] for point in curve if point[2] >= rate), None)
+def first_reaching(curve: Sequence[Sequence[float]], rate: float) -> float | None:
+    """Returns the tokens at the first point of at least this success, None if there is none."""
+    return next((point[0] for point in curve if point[2] >= rate), None)
 
 
 def make_marks(rows: Sequence[Mapping[str, Any]]) -> list[Mark]:
@@ -298,7 +298,7 @@ def make_marks(rows: Sequence[Mapping[str, Any]]) -> list[Mark]:
             ppo = by.get(("Math", "ppo", seed))
             if (task, who) != ("Math", learner) or ppo is None:
                 continue
-            ours, theirs = (first_reaching(each["curve"], GOAL, 0) for each in (row, ppo))
+            ours, theirs = (first_reaching(each["curve"], GOAL) for each in (row, ppo))
             # A learner that never gets there counts as infinitely slow; PPO's whole run as its least cost.
             ratios.append(0.0 if ours is None else (theirs or ppo["curve"][-1][0]) / ours)
         if ratios:
@@ -313,43 +313,42 @@ def make_marks(rows: Sequence[Mapping[str, Any]]) -> list[Mark]:
 
 
 def make_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table("task", "learner", "seed", "start", "best", "end", "tokens to 95 %", "s to 95 %", "|Q-Q*|")
+    table = Table("task", "learner", "seed", "start", "best", "end", "tokens to 95 %", "|Q-Q*|")
     for row in rows:
         curve = row["curve"]
-        tokens, seconds = (first_reaching(curve, GOAL, column) for column in (0, 1))
+        tokens = first_reaching(curve, GOAL)
         table.add_row(
             row["task"], NAMES[row["learner"]], str(row["seed"]), f"{curve[0][2]:.1%}",
             f"{max(p[2] for p in curve):.1%}", f"{curve[-1][2]:.1%}",
-            "never" if tokens is None else f"{tokens:,.0f}", "" if seconds is None else f"{seconds:.0f}",
+            "never" if tokens is None else f"{tokens:,.0f}",
             f"{row['diagnosis']['q_error_mean']:.3f}" if "diagnosis" in row else "",
         )  # fmt: skip
     return table
 
 
 def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draws greedy success against tokens, a panel a task, a line a seed; Math against time, too."""
+    """Draws greedy success against tokens, a panel a task, a line a seed."""
     names = [name for name in make_problems() if any(row["task"] == name for row in rows)]
-    panels = [(name, 0) for name in names] + ([("Math", 1)] if "Math" in names else [])
-    columns = min(4, len(panels))
-    lines = -(-len(panels) // columns)
+    columns = min(3, len(names))
+    lines = -(-len(names) // columns)
     figure = Figure(figsize=(3.3 * columns, 2.7 * lines + 0.4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = list(figure.subplots(lines, columns, squeeze=False).flat)
-    for axis, (name, column) in zip(axes, panels, strict=False):
+    for axis, name in zip(axes, names, strict=False):
         for row in rows:
             if row["task"] == name:
-                xs = [point[column] / (1 if column else 1000) for point in row["curve"]]
+                xs = [point[0] / 1000 for point in row["curve"]]
                 label = NAMES[row["learner"]] if row["seed"] == 0 else None
                 axis.plot(
                     xs, [p[2] for p in row["curve"]], color=COLOURS[row["learner"]], lw=1.3, label=label
                 )
         axis.axhline(GOAL, color="#BBBBBB", lw=0.8, dashes=(4, 3))
-        axis.set_title(f"{name}, {'seconds' if column else 'thousand tokens acted'}", fontsize=9)
+        axis.set_title(f"{name}, thousand tokens acted", fontsize=9)
         axis.set_ylim(0, 1.02)
         axis.tick_params(labelsize=8)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].legend(fontsize=8, frameon=False)
-    for axis in axes[len(panels) :]:
+    for axis in axes[len(names) :]:
         axis.set_visible(False)
     figure.suptitle("Greedy success of Q-learning, PPO and DQN from the same weights", fontsize=11)
     figure.savefig(path, dpi=110)
