@@ -65,7 +65,7 @@ def test_seeds_are_not_negative_and_gradients_get_through(config):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: QLearningConfig(min_replay_rows=9, replay_rows=8), r"min_9; .*replay_rows \(8\)"),
+        (lambda: QLearningConfig(min_replay_rows=9, replay_rows=8), r"rows is 9; .*replay_rows \(8\)"),
         (lambda: QLearningConfig(replay_tokens=0), r"replay_tokens is 0"),
         (lambda: ExpertIterationConfig(max_per_problem=0), r"max_per_problem is 0; allowed: integers from 1"),
         (lambda: ExpertIterationConfig(learn="dpo", dpo_beta=0), r"dpo_beta is 0; allowed: positive numbers"),
