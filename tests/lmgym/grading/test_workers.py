@@ -252,7 +252,9 @@ def test_no_orphan_after_the_parent_was_killed(do):
 
 @posix
 def test_an_interrupt_while_waiting_leaves_no_child():
-    program = "threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+    # A shell starts what runs in its background with this signal ignored, and children inherit that.
+    program = "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    program += "threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
     program += "pool.run({'do': 'wait'}, 20.0)"
     with start_parent(program) as parent:
         out, err = parent.communicate(timeout=SOON_S)
