@@ -1,0 +1,1 @@
+"""Logic: formulas, a proof kernel, proof checkers, and bridges to other provers."""
