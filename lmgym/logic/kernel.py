@@ -7,8 +7,8 @@ this package is wrong, a theorem is true. Left out: text, line numbers, search; 
 First-order logic with equality; propositional logic is the part without terms. Natural deduction, after
 Gentzen 1935, "Untersuchungen über das logische Schließen I", with sequents in place of boxes. Bound
 variables are numbers (de Bruijn 1972), so formulas that differ in the names of bound variables only are the
-same object, and substitution can't capture. Rules that are not intuitionistic, or hold of numbers only, leave their
-mark in ``Theorem.uses``.
+same object, and substitution can't capture. Rules that are not intuitionistic, or hold of numbers only, leave
+their mark in ``Theorem.uses``.
 
 Python can't keep its own code from making a false ``Theorem`` on purpose; text that is checked never is code.
 """
