@@ -18,10 +18,13 @@ from rich.console import Console
 from rich.text import Text
 
 from lmgym.errors import InvalidValueError, UnknownNameError
+from lmgym.records import Turn
 from lmgym.registration import TABLE
 from lmgym.seeding import make_generator
+from lmgym.tasks.base import Task
 
 ASK_FOR_DEMONSTRATION = "?"
+ASK_FOR_HINT = "hint"
 
 _OWN_KEYWORDS = ("id", "granularity", "max_episode_steps", "disable_env_checker")
 
@@ -31,7 +34,8 @@ class PlayConfig:
     """Lets you answer an environment's problems and shows what each answer is paid.
 
     A line is an answer; end it with a backslash to go on in the next line. A question mark alone shows
-    the task's demonstration. Leave with ctrl-d. Without a terminal, lines are read from standard input.
+    the task's demonstration; where the task knows hints, the word hint alone shows the next thing to say.
+    Leave with ctrl-d. Without a terminal, lines are read from standard input.
     """
 
     id: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ID")]
@@ -149,8 +153,9 @@ class Game:
         about = (inspect.getdoc(type(task)) or "").partition("\n\n")[0]
         tokens = f"{setup.max_new_tokens} token{'s' if setup.max_new_tokens > 1 else ''}"
         turns = f" in each of {task.max_turns} turns" if task.max_turns > 1 else ""
+        hints = f"{ASK_FOR_HINT} shows what to say next, " if knows_hints(task) else ""
         keys = f"{ASK_FOR_DEMONSTRATION} shows a demonstration, \\ at the end of a line goes on in the next"
-        lines = f"{about}\nAnswer with up to {tokens}{turns}. {keys}, ctrl-d leaves."
+        lines = f"{about}\nAnswer with up to {tokens}{turns}. {hints}{keys}, ctrl-d leaves."
         self.console.print(Text(lines, style="dim"))
 
     def play_episode(self) -> None:
@@ -159,16 +164,18 @@ class Game:
         seen, start = self.env.reset(seed=seed)
         self._print_heading(start)
         self._print_text(seen)
-        is_over, reward = False, 0.0
+        is_over, reward, turns = False, 0.0, tuple[Turn, ...]()
         info: dict[str, Any] = {}
         while not is_over:
-            response = self._ask(start)
+            response = self._ask(start, turns)
             grown, paid, terminated, truncated, info = self.env.step(response)
             reply = grown[len(seen) + len(info["response"]) :]
             if not info["stopped"]:
                 self.console.print("(cut: longer than a turn may be)", style="yellow")
             if reply.strip():
                 self._print_text(reply.removeprefix("\n"))
+            turns += (Turn("agent", info["response"], bool(info["stopped"])),)
+            turns += (Turn("environment", reply),) if reply else ()
             seen, reward = grown, reward + float(paid)
             is_over = terminated or truncated
         self._print_result(info, reward)
@@ -184,12 +191,17 @@ class Game:
                 style="bold",
             )
 
-    def _ask(self, start: dict[str, Any]) -> str:
+    def _ask(self, start: dict[str, Any], turns: tuple[Turn, ...]) -> str:
+        knows = knows_hints(self.env.get_wrapper_attr("task"))
         while True:
             response = read_response()
-            if response.strip() != ASK_FOR_DEMONSTRATION:
+            word = response.strip()
+            if word == ASK_FOR_DEMONSTRATION:
+                self._print_demonstration(start)
+            elif word == ASK_FOR_HINT and knows:
+                self._print_hint(start, turns)
+            else:
                 return response
-            self._print_demonstration(start)
 
     def _print_text(self, text: str) -> None:
         self.console.print(Text(visible(text).removesuffix("\n")))
@@ -210,6 +222,12 @@ class Game:
         for turn in turns:
             self.console.print(Text.assemble(("demonstration: ", "dim"), visible(turn)))
 
+    def _print_hint(self, start: dict[str, Any], turns: tuple[Turn, ...]) -> None:
+        task = self.env.get_wrapper_attr("task")
+        hint = task.hint(task.problem(start["split"], int(start["problem_index"])), turns)
+        line = ("no hint is known here", "dim") if hint is None else visible(hint)
+        self.console.print(Text.assemble(("hint: ", "dim"), line))
+
     def _print_result(self, info: dict[str, Any], reward: float) -> None:
         is_right = bool(info["success"])
         verdict = info["status"] + (f" ({info['reason']})" if info["reason"] else "")
@@ -222,6 +240,11 @@ class Game:
             )
         self.num_correct += is_right
         self.total_reward += reward
+
+
+def knows_hints(task: Task) -> bool:
+    """Returns whether the task has hints; where it has none, the word is an answer like any other."""
+    return type(task).hint is not Task.hint
 
 
 def read_response() -> str:

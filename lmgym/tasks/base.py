@@ -146,6 +146,14 @@ class Task(ABC):
         """
         return None
 
+    def hint(self, problem: Problem, turns: tuple[Turn, ...]) -> str | None:
+        """Returns the next thing to say after ``turns``, as a person who is stuck would want it.
+
+        None where none is known; a task that never knows one does not define this. Subclasses may define it
+        once.
+        """
+        return None
+
     @final
     def problem(self, split: str, index: int) -> Problem:
         """Returns one problem; see ``problems``."""

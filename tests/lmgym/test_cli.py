@@ -146,6 +146,30 @@ def test_a_task_without_demonstrations_can_be_played(say, capsys, monkeypatch):
     assert capsys.readouterr().out.count("no demonstration: there is nothing") == 2
 
 
+def test_the_word_hint_shows_what_to_say_next(say, capsys, monkeypatch):
+    def known(self, problem, turns):
+        said = [turn.text for turn in turns if turn.role == "agent"]
+        return None if said == ["50"] else f"after {said}\x07"
+
+    monkeypatch.setattr("lmgym.tasks.probes.Guess.hint", known, raising=False)
+    say(b"hint\n50\n hint \n51\nhint\n")
+    assert main(["play", "lmgym/Guess-v0", "--option", "high=100", "--seed", "3"]) == 0
+    rules, game = capsys.readouterr().out.split("1 · train")
+    assert "hint shows what to say next" in rules
+    assert [line[6:] for line in game.splitlines() if line.startswith("hint: ")] == [
+        "after []\\x07",
+        "no hint is known here",
+        "after ['50', '51']\\x07",
+    ]
+
+
+def test_where_there_are_no_hints_the_word_is_an_answer(say, capsys):
+    say(b"hint\n")
+    main(["play", "lmgym/Echo-v0", "--episodes", "1"])
+    out = capsys.readouterr().out
+    assert "hint" not in out and "0 of 1 right" in out
+
+
 def test_the_reward_is_the_environment_s_own(say, capsys):
     say(b"zz\n")
     assert main(["play", "lmgym/Shortcut-v0", "--episodes", "1"]) == 0
