@@ -75,11 +75,11 @@ class ProofState:
         return len(self._open_boxes)
 
     @property
-    def classical(self) -> bool:
+    def is_classical(self) -> bool:
         return "classical" in self._context.allowed
 
     @property
-    def induction(self) -> bool:
+    def has_induction(self) -> bool:
         return "induction" in self._context.allowed
 
     def __eq__(self, other: object) -> bool:
@@ -102,7 +102,7 @@ class ProofState:
 
     def __reduce__(self) -> tuple[object, ...]:
         sequent, played = self.sequent, self.lines[len(self.sequent.premises) :]
-        return _replay, (sequent, self.classical, self.induction, played)
+        return _replay, (sequent, self.is_classical, self.has_induction, played)
 
     def __repr__(self) -> str:
         lines = [write_line(line, number) for number, line in enumerate(self.lines, 1)]
