@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lmgym.errors import EmptyProblemSetError, InvalidValueError
+from lmgym.logic.rocq.binders import close_proposition
 from lmgym.logic.rocq.vfiles import Sentence, VFileError, read_sentences
 
 MAX_LEVEL = 8
@@ -124,18 +125,29 @@ def statements_of_text(text: str, source: str = "<text>") -> list[Statement]:
 
 
 def goal_of_text(
-    text: str, source: str = "<text>", *, level: int = 1, topics: Sequence[str] = ()
+    text: str, source: str = "<text>", *, name: str = "", level: int = 1, topics: Sequence[str] = ()
 ) -> Statement:
-    """Returns the last lemma of a text without marks, proved or not, with all above it as context.
+    """Returns a lemma of a text without marks, proved or not, with all above it as context.
+
+    Args:
+        text: the file.
+        source: what messages call it.
+        name: the lemma; "": the last one.
+        level: the statement's level.
+        topics: the statement's topics.
 
     Raises:
-        VFileError: the text cannot be read or ends with no lemma.
+        VFileError: the text cannot be read or holds no such lemma.
     """
     blocks = _blocks(read_sentences(text, source), source)
-    if not blocks or not blocks[-1].name:
-        raise VFileError(source, blocks[-1].line if blocks else 1, "the text does not end with a lemma.")
-    block = blocks[-1]._replace(mark=_Mark(level, tuple(topics), ()))
-    return _statement(block, blocks[:-1], source)
+    places = [place for place, block in enumerate(blocks) if block.name and name in ("", block.name)]
+    if not places:
+        raise VFileError(
+            source, 1, f"the text holds no lemma {name!r}." if name else "the text holds no lemma."
+        )
+    place = places[-1]
+    block = blocks[place]._replace(mark=_Mark(level, tuple(topics), ()))
+    return _statement(block, blocks[:place], source)
 
 
 class _Mark(NamedTuple):
@@ -249,40 +261,12 @@ def _statement(block: _Block, context: Sequence[_Block], source: str) -> Stateme
 
 
 def _proposition(block: _Block, source: str) -> str:
-    """Returns what the lemma says as one proposition: its binders become a ``forall``."""
     lemma = _LEMMA.fullmatch(block.head.text)
     assert lemma is not None
-    binders, at, rest = list[str](), 0, lemma[2]
-    while not rest.startswith(":", at) or rest.startswith(":=", at):
-        binder = _next_binder(rest, at)
-        if binder is None:
-            raise VFileError(source, block.line, f"the binders of {block.name} cannot be read.")
-        binders.append(_plain(binder))
-        at = at + len(binder)
-        at += len(rest[at:]) - len(rest[at:].lstrip())
-    proposition = rest[at + 1 :].strip()
-    return f"forall {' '.join(binders)}, {proposition}" if binders else proposition
-
-
-def _next_binder(text: str, at: int) -> str | None:
-    """Returns the bracket or name that begins at ``at``."""
-    word = re.compile(rf"`?[({{\[]|{_NAME}").match(text, at)
-    if word is None or word[0][-1] not in "({[":
-        return word[0] if word else None
-    depth = 0
-    for end in range(word.end() - 1, len(text)):
-        depth += (text[end] in "({[") - (text[end] in ")}]")
-        if not depth:
-            return text[at : end + 1]
-    return None
-
-
-def _plain(binder: str) -> str:
-    """Returns the binder as an explicit one: a proposition has no implicit arguments."""
-    if binder[0] not in "{[":
-        return binder
-    inside = binder[1:-1].strip()
-    return f"({inside})" if ":" in inside else inside
+    proposition = close_proposition(lemma[2])
+    if proposition is None:
+        raise VFileError(source, block.line, f"the binders of {block.name} cannot be read.")
+    return proposition
 
 
 def _tactics(block: _Block, source: str) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Theorems to be proved in Rocq (Coq)."""
