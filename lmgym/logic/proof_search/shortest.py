@@ -1,0 +1,220 @@
+"""The fewest lines that finish a proof, by A* over proofs written backwards.
+
+In: what is known at each level of open boxes, and the goal. Out: steps. A state is what the text after some
+point still lacks: for each box that is open there the formulas and boxes that it cites and that stand
+before that point. A move writes the line before: it justifies a formula or ends a box by the line that
+does, or it opens the box (going backwards, leaves it), whereby all that is still lacking inside has to
+stand outside. The estimate counts what is lacking, each once, and never exceeds the truth, so the first
+proof found is a shortest one among those of which ``rules`` tells the lines. Source of the search: Hart,
+Nilsson, Raphael 1968.
+
+Lines that need nothing more ("free") are not searched over: they can stand directly after the assumption,
+so they are written when their box is left.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, combinations
+from typing import Final, NamedTuple
+
+from lmgym.logic.proof_search.contexts import Context, Contexts
+from lmgym.logic.proof_search.steps import Box, Step
+from lmgym.logic.proof_search.table import bits
+
+_Frame = tuple[int, int, int]
+"""Assumption (-1 at the bottom), formulas lacking, boxes lacking."""
+_State = tuple[int, tuple[_Frame, ...]]
+"""Level of the given lines on which it stands, and the frames from there."""
+_Move = tuple[_State, tuple[Step, ...]]
+"""The state before, and the lines written, in the order of the text."""
+
+_DONE: Final[_State] = (-1, ())
+
+
+class Found(NamedTuple):
+    """What a search knows in the end."""
+
+    steps: list[Step] | None
+    """The fewest steps; None if there are none or the budget was spent."""
+    min_lines: int
+    """No proof has fewer; -1 if there is no proof at all."""
+
+
+def shortest_steps(contexts: Contexts, goal: int, max_states: int) -> Found:
+    """Returns the fewest steps that reach the goal at depth 0, after ``max_states`` states at the most."""
+    search = _Search(contexts)
+    start, _ = search.settle((0, ((-1, 1 << goal, 0),)))
+    cost: dict[_State, int] = {start: 0}
+    before: dict[_State, _Move] = {}
+    waiting = [(search.estimate(start), 0, 0, start)]
+    count = num_states = 0
+    while waiting:
+        estimate, less_cost, _, state = heapq.heappop(waiting)
+        if state is _DONE:
+            return Found(_text(before, state), estimate)
+        if -less_cost > cost[state]:
+            continue
+        if num_states >= max_states:
+            return Found(None, estimate)
+        num_states += 1
+        for moved, steps in search.moves(state):
+            after, early = search.settle(moved)
+            new_cost = len(steps) + len(early) - less_cost
+            if new_cost < cost.get(after, new_cost + 1):
+                cost[after] = new_cost
+                before[after] = (state, early + steps)
+                count += 1
+                heapq.heappush(waiting, (new_cost + search.estimate(after), -new_cost, count, after))
+    return Found(None, -1)
+
+
+def _text(before: dict[_State, _Move], state: _State) -> list[Step]:
+    text: list[Step] = []
+    while state in before:
+        state, steps = before[state]
+        text.extend(steps)
+    return text
+
+
+class _Search:
+    def __init__(self, contexts: Contexts) -> None:
+        self._contexts = contexts
+
+    def _context(self, state: _State, size: int) -> Context:
+        level, frames = state
+        return self._contexts.at(level, tuple([frame[0] for frame in frames[1:size]]))
+
+    def settle(self, state: _State) -> tuple[_State, tuple[Step, ...]]:
+        """Strikes out what is there already, and leaves boxes in which nothing is lacking."""
+        level, frames = state
+        early: tuple[Step, ...] = ()
+        while True:
+            context = self._context((level, frames), len(frames))
+            assumption, needs, boxes = frames[-1]
+            needs &= ~context.known
+            boxes &= ~context.boxes
+            if needs or boxes or len(frames) == 1:
+                break
+            early = (self._assume(level + len(frames) - 1, assumption), *early)
+            frames = frames[:-1]
+        if not needs and not boxes:
+            return _DONE, early
+        return (level, (*frames[:-1], (assumption, needs, boxes))), early
+
+    @staticmethod
+    def _assume(depth: int, formula: int) -> Step:
+        return Step(depth, formula, "as")
+
+    def estimate(self, state: _State) -> int:
+        """Returns a number of lines that are needed at the least."""
+        level, frames = state
+        if level < 0:
+            return 0
+        needs = boxes = 0
+        for frame in frames:
+            needs |= frame[1]
+            boxes |= frame[2]
+        return len(frames) - 1 + needs.bit_count() + sum(self._box_lines(level, box) for box in bits(boxes))
+
+    def _box_lines(self, level: int, number: int) -> int:
+        assumption, last = self._contexts.box_parts[number]
+        scopes = self._contexts.scopes
+        is_open = level + 1 < len(scopes) and scopes[level + 1].assumption == assumption
+        return 1 if is_open or assumption == last else 2
+
+    def moves(self, state: _State) -> Iterator[tuple[_State, tuple[Step, ...]]]:
+        """Returns the states before, with the lines between."""
+        level, frames = state
+        context = self._context(state, len(frames))
+        _, needs, boxes = frames[-1]
+        depth = level + len(frames) - 1
+        is_free = self._contexts.is_free
+        free = sum(1 << need for need in bits(needs) if is_free(context, need))
+        for need in bits(needs & ~free):
+            yield from self._justify(state, context, need, depth)
+        for number in bits(boxes):
+            yield from self._end_box(state, context, number, depth)
+        if len(frames) > 1:
+            yield from self._leave(state, context, free, depth)
+            return
+        if not boxes and needs == free:
+            yield (level, ((-1, 0, 0),)), tuple(self._write_free(context, free, depth))
+        if not needs and boxes.bit_count() == 1 and level + 1 < len(self._contexts.scopes):
+            yield from self._go_on_inside(level, self._contexts.box_parts[boxes.bit_length() - 1])
+
+    def _justify(
+        self, state: _State, context: Context, need: int, depth: int
+    ) -> Iterator[tuple[_State, tuple[Step, ...]]]:
+        level, frames = state
+        assumption, needs, boxes = frames[-1]
+        for way, more, more_boxes in self._contexts.options(context, need):
+            frame = (assumption, needs & ~(1 << need) | more, boxes | more_boxes)
+            yield (level, (*frames[:-1], frame)), (Step(depth, need, way.rule, way.needs, way.boxes),)
+
+    def _end_box(
+        self, state: _State, context: Context, number: int, depth: int
+    ) -> Iterator[tuple[_State, tuple[Step, ...]]]:
+        level, frames = state
+        assumption, needs, boxes = frames[-1]
+        new, last = self._contexts.box_parts[number]
+        opening = self._assume(depth + 1, new)
+        outer = (*frames[:-1], (assumption, needs, boxes & ~(1 << number)))
+        if new == last:
+            yield (level, outer), (opening,)
+            return
+        repeated = (opening, Step(depth + 1, last, "R", (last,)))
+        if context.known >> last & 1:
+            yield (level, outer), repeated
+            return
+        inner = self._context((level, (*frames, (new, 0, 0))), len(frames) + 1)
+        for way, more, more_boxes in self._contexts.options(inner, last):
+            yield (
+                (level, (*outer, (new, more, more_boxes))),
+                (Step(depth + 1, last, way.rule, way.needs, way.boxes),),
+            )
+        if self._contexts.is_reachable(context, last):
+            again = (assumption, needs | 1 << last, boxes & ~(1 << number))
+            yield (level, (*frames[:-1], again)), repeated
+
+    def _leave(
+        self, state: _State, context: Context, free: int, depth: int
+    ) -> Iterator[tuple[_State, tuple[Step, ...]]]:
+        """Leaves the innermost box: what is lacking there is lacking outside, but for some free lines."""
+        level, frames = state
+        assumption, needs, boxes = frames[-1]
+        contexts, outer = self._contexts, self._context(state, len(frames) - 1)
+        if not all(contexts.is_reachable(outer, need) for need in bits(needs & ~free)):
+            return
+        if not all(contexts.is_box_reachable(outer, contexts.box_parts[box]) for box in bits(boxes)):
+            return
+        inside = sum(1 << need for need in bits(free) if not contexts.is_reachable(outer, need))
+        either = [need for need in bits(free & ~inside) if not contexts.is_free(outer, need)]
+        outer_assumption, outer_needs, outer_boxes = frames[-2]
+        for chosen in _subsets(either):
+            written = inside | sum(1 << need for need in chosen)
+            frame = (outer_assumption, outer_needs | needs & ~written, outer_boxes | boxes)
+            steps = (self._assume(depth, assumption), *self._write_free(context, written, depth))
+            yield (level, (*frames[:-2], frame)), steps
+
+    def _write_free(self, context: Context, needs: int, depth: int) -> Iterator[Step]:
+        for need in bits(needs):
+            way = self._contexts.options(context, need)[0].way
+            yield Step(depth, need, way.rule, way.needs, way.boxes)
+
+    def _go_on_inside(self, level: int, box: Box) -> Iterator[tuple[_State, tuple[Step, ...]]]:
+        """Goes back into the given box that is open on the next level: all that follows it is written."""
+        new, last = box
+        if self._contexts.scopes[level + 1].assumption != new:
+            return
+        inner = self._contexts.at(level + 1, ())
+        for way, more, more_boxes in self._contexts.options(inner, last):
+            step = Step(level + 1, last, way.rule, way.needs, way.boxes)
+            yield (level + 1, ((-1, more, more_boxes),)), (step,)
+        if inner.known >> last & 1:
+            yield (level + 1, ((-1, 0, 0),)), (Step(level + 1, last, "R", (last,)),)
+
+
+def _subsets(items: Sequence[int]) -> Iterable[tuple[int, ...]]:
+    return chain.from_iterable(combinations(items, size) for size in range(len(items) + 1))

@@ -1,0 +1,1 @@
+"""Proofs to be written: propositional and first-order natural deduction."""
