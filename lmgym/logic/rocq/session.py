@@ -1,0 +1,269 @@
+"""One process of the prover, and the document that it holds.
+
+Comes in: a list of sentences to stand at the end of. Goes out: what each of them left to prove. The document
+is a single path: what it shares with the last request is kept, the rest is taken back and said anew, which
+costs less than a millisecond a sentence. Left out: which sentences may be said (see ``guard``), and sharing
+between threads (see ``pool``).
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeVar
+from xml.etree.ElementTree import Element
+
+from lmgym.logic.rocq.goals import Goals, Refusal
+from lmgym.logic.rocq.programs import Limits, Programs, kill_group, start
+from lmgym.logic.rocq.protocol import (
+    END,
+    GOAL,
+    INIT,
+    Failure,
+    ProtocolError,
+    add_call,
+    edit_at_call,
+    read_goals,
+    read_state,
+    read_value,
+)
+
+MAX_REPLY_BYTES: Final = 4 << 20
+GRACE_S: Final = 2.0
+"""Beyond its time limit, which the prover itself keeps, a sentence gets so long before its process ends."""
+CONTEXT_TIMEOUT_S: Final = 120.0
+MAX_SENTENCES: Final = 50_000
+"""After so many a process gives way to a fresh one."""
+
+_Read = TypeVar("_Read")
+
+
+class SessionDied(Exception):
+    """The process has ended, or says what is no reply."""
+
+    place: int | None = None
+    """The tactic that it was at, None if at none."""
+    exit_code: int | None = None
+
+
+class SentenceTooDear(Exception):
+    """A sentence took too long or wrote too much; the process is of no more use."""
+
+    place = 0
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Script(NamedTuple):
+    """What a request asks for: trusted sentences, the opening of the proof, tactics."""
+
+    context: tuple[str, ...]
+    opening: tuple[str, ...]
+    tactics: tuple[str, ...]
+    timeout_s: int
+
+
+class _Entry(NamedTuple):
+    sentence: str
+    state: int
+    goals: Goals | None
+
+
+class Session:
+    """A running process. Used by one thread at a time."""
+
+    def __init__(self, programs: Programs, limits: Limits) -> None:
+        """Starts the process.
+
+        Raises:
+            SessionDied: it does not start.
+        """
+        self._folder = tempfile.mkdtemp(prefix="lmgym-rocq-")
+        command = [programs.session, "-q", "-main-channel", "stdfds", "-async-proofs", "off"]
+        try:
+            self._process = start(
+                command, self._folder, limits, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+            )
+        except OSError as error:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise SessionDied(str(error)) from None
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._input, self._output = self._process.stdin, self._process.stdout
+        self._poll = select.poll()
+        self._poll.register(self._output.fileno(), select.POLLIN)
+        self._buffer = b""
+        self._document = list[_Entry]()
+        self._first_state = 0
+        self.num_sentences = 0
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    def open(self) -> None:
+        """Waits until the process is ready; raises as ``run`` does."""
+        value = self._ask(INIT, CONTEXT_TIMEOUT_S)
+        if isinstance(value, Failure):
+            raise SessionDied(value.message)
+        self._first_state = self._read(read_state, value)
+
+    def num_shared(self, script: Script) -> int:
+        """Returns how many sentences of ``script`` the document already holds."""
+        wanted = (*script.context, *script.opening, *script.tactics)
+        shared = 0
+        for entry, sentence in zip(self._document, wanted, strict=False):
+            if entry.sentence != sentence:
+                break
+            shared += 1
+        return shared
+
+    def run(self, script: Script) -> list[Goals] | Refusal:
+        """Returns the goals before the tactics and after each of them, or the first refusal.
+
+        When nothing is left after the last tactic, the proof is ended on trial, and ``is_closed`` says
+        that it holds.
+
+        Raises:
+            SessionDied: the process ended by itself.
+            SentenceTooDear: it was ended because of the last sentence.
+        """
+        self._go_back(self.num_shared(script))
+        opening = (*script.context, *script.opening)
+        for sentence in opening[len(self._document) :]:
+            refusal = self._say(sentence, CONTEXT_TIMEOUT_S, wants_goals=sentence in script.opening)
+            if refusal is not None:
+                raise SessionDied(f"the prover refuses {sentence!r} of a statement: {refusal.message}")
+        done = len(self._document) - len(opening)
+        for place in range(done, len(script.tactics)):
+            refusal = self._say_tactic(script, place)
+            if refusal is not None:
+                return refusal._replace(place=place)
+        found = [entry.goals for entry in self._document[len(opening) - 1 :]]
+        goals = [one for one in found if one is not None]
+        if len(goals) != len(script.tactics) + 1:
+            raise SessionDied("the proof has ended before its end")
+        if goals[-1].is_empty:
+            return self._end(goals, len(script.context), script)
+        return goals
+
+    def close(self) -> None:
+        """Ends the process."""
+        kill_group(self._process)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def forget(self) -> None:
+        """Lets go of the process without touching it: for a fork of this process, which does not own it."""
+        self._input.close()
+        self._output.close()
+        self._process.returncode = 0
+
+    def _say_tactic(self, script: Script, place: int) -> Refusal | None:
+        try:
+            return self._say(script.tactics[place], script.timeout_s + GRACE_S, wants_goals=True)
+        except SessionDied as death:
+            death.place = place
+            raise
+        except SentenceTooDear as cost:
+            cost.place = place
+            raise
+
+    def _exit_code(self) -> int | None:
+        try:
+            return self._process.wait(timeout=1.0)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def _end(self, goals: list[Goals], start_of_proof: int, script: Script) -> list[Goals] | Refusal:
+        refusal = self._say("Qed.", script.timeout_s + GRACE_S, wants_goals=True)
+        self._go_back(start_of_proof)
+        if refusal is not None and goals[-1].num_open_focuses:
+            return goals  # a brace is open
+        if refusal is not None:
+            reason = "guard" if refusal.reason == "error" else refusal.reason
+            return Refusal(reason, refusal.message, max(0, len(script.tactics) - 1))
+        return [*goals[:-1], goals[-1]._replace(is_closed=True)]
+
+    def _go_back(self, length: int) -> None:
+        if length == len(self._document):
+            return
+        state = self._document[length - 1].state if length else self._first_state
+        value = self._ask(edit_at_call(state), CONTEXT_TIMEOUT_S)
+        if isinstance(value, Failure):
+            raise SessionDied(value.message)
+        del self._document[length:]
+
+    def _say(self, sentence: str, timeout_s: float, *, wants_goals: bool) -> Refusal | None:
+        """Adds a sentence to the document, unless the prover refuses it."""
+        before = self._document[-1].state if self._document else self._first_state
+        self.num_sentences += 1
+        added = self._ask(add_call(sentence, before), timeout_s)
+        if isinstance(added, Failure):
+            return Refusal("error", added.message)
+        state = self._read(read_state, added)
+        if not wants_goals:
+            self._document.append(_Entry(sentence, state, None))
+            return None
+        value = self._ask(GOAL, timeout_s)
+        if isinstance(value, Failure):
+            if isinstance(self._ask(edit_at_call(before), CONTEXT_TIMEOUT_S), Failure):
+                raise SessionDied("the prover does not go back")
+            return _refusal(value.message)
+        self._document.append(_Entry(sentence, state, self._read(read_goals, value)))
+        return None
+
+    def _read(self, reader: Callable[[Element], _Read], value: Element) -> _Read:
+        try:
+            return reader(value)
+        except ProtocolError as error:
+            raise SessionDied(str(error)) from None
+
+    def _ask(self, call: bytes, timeout_s: float) -> Element | Failure:
+        until = time.monotonic() + timeout_s
+        try:
+            while call:
+                call = call[self._input.write(call) or 0 :]
+            reply = self._receive(until)
+        except OSError as error:
+            raise SessionDied(str(error)) from None
+        try:
+            return read_value(reply)
+        except ProtocolError as error:
+            raise SessionDied(str(error)) from None
+
+    def _receive(self, until: float) -> bytes:
+        descriptor = self._output.fileno()
+        pieces, size, tail = [self._buffer], len(self._buffer), b""
+        while True:
+            tail = tail[-len(END) :] + pieces[-1]
+            if END in tail:
+                break
+            if size > MAX_REPLY_BYTES:
+                raise SentenceTooDear("limit")
+            left_s = until - time.monotonic()
+            if left_s <= 0 or not self._poll.poll(left_s * 1000):
+                raise SentenceTooDear("timeout")
+            piece = os.read(descriptor, 1 << 16)
+            if not piece:
+                death = SessionDied("the process has ended")
+                death.exit_code = self._exit_code()
+                raise death
+            pieces.append(piece)
+            size += len(piece)
+        reply, _, self._buffer = b"".join(pieces).partition(END)
+        return reply + END
+
+
+def _refusal(message: str) -> Refusal:
+    if message.startswith("Timeout"):
+        return Refusal("timeout", "Timeout!")
+    if message.startswith(("Stack overflow", "Out of memory")):
+        return Refusal("limit", message)
+    return Refusal("error", message)
