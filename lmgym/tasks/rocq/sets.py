@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -20,10 +21,11 @@ from lmgym.errors import EmptyProblemSetError, InvalidValueError, UnknownNameErr
 from lmgym.logic.rocq.statements import MAX_LEVEL, Statement, goal_of_text, read_statements
 
 PRESETS = ("lmgym", "minif2f", "minif2f_coquelicot")
-"""The packaged sets: 671 lemmas with proofs; miniF2F's 446 statements that need only Coq; these and the 28
+"""The packaged sets: 671 lemmas with proofs; miniF2F's 445 statements that need only Coq; these and the 28
 that need the library Coquelicot, too. miniF2F has no proofs."""
 
 _FOLDER = Path(__file__).parent
+_AXIOM = re.compile(r"^(?:Axiom|Parameter|Conjecture)s?\b", re.M)
 _CATEGORIES = (
     "mathd_algebra",
     "mathd_numbertheory",
@@ -65,8 +67,8 @@ def load_set(source: str | Path) -> tuple[Statement, ...]:
 def read_minif2f(path: str | Path, *, coquelicot: bool = False) -> tuple[Statement, ...]:
     """Returns the statements of a miniF2F file that elaborate in Coq 8.16.
 
-    Their level is the highest, their topics are the kind of the problem and "test" or "valid", its part of the
-    benchmark.
+    One that brings an axiom of its own is left out. The level is the highest; topics are the kind of the
+    problem and "test" or "valid", its part of the benchmark.
 
     Args:
         path: JSON lines with ``name``, ``split``, ``needs``, ``elaborates_coq_8_16`` and ``text``.
@@ -77,7 +79,7 @@ def read_minif2f(path: str | Path, *, coquelicot: bool = False) -> tuple[Stateme
         VFileError: a text cannot be read.
         EmptyProblemSetError: there is no such statement.
     """
-    needs = ("coq", "coquelicot") if coquelicot else ("coq",)
+    needs = ("coq", "libcoq-coquelicot") if coquelicot else ("coq",)
     path = Path(path)
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", encoding="utf-8") as file:
@@ -94,7 +96,9 @@ def _minif2f_statements(lines: Iterable[str], source: str, needs: tuple[str, ...
             continue
         name = row["name"]
         kind = next((word for word in _CATEGORIES if name.startswith(word)), "other")
-        yield goal_of_text(row["text"], name, name=name, level=MAX_LEVEL, topics=(kind, row["split"]))
+        statement = goal_of_text(row["text"], name, name=name, level=MAX_LEVEL, topics=(kind, row["split"]))
+        if not _AXIOM.search(statement.context):
+            yield statement
 
 
 def _row(line: str, where: str) -> dict[str, Any]:
