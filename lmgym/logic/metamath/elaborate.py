@@ -97,7 +97,7 @@ class Elaborator:
             variable: ("?", state.num_unknown + place, self._grammar.types[variable])
             for place, variable in enumerate(pattern.variables)
         }
-        unifier = Unifier(self._grammar, dict(state.bindings))
+        unifier = Unifier(self._grammar, {})  # what is on the stack is resolved, and shares no unknowns
         for place, (wanted, given) in enumerate(zip(pattern.hypotheses, state.stack[split:], strict=True)):
             if not unifier.unify(_instance(wanted, names), given.term):
                 return self._mismatch(assertion, place, given.term)
@@ -107,7 +107,7 @@ class Elaborator:
         return Partial(
             (*state.stack[:split], Entry(term, step)),
             state.num_unknown + len(names),
-            tuple(unifier.bindings.items()),
+            (*state.bindings, *unifier.bindings.items()),
         )
 
     def _mismatch(self, assertion: Assertion, place: int, given: Term) -> Refusal:

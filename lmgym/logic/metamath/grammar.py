@@ -36,6 +36,22 @@ def is_unknown(term: Term) -> bool:
     return type(term) is tuple and term[0] == "?"
 
 
+def syntax_typecodes(database: Database) -> tuple[str, ...]:
+    """Returns the typecodes of syntax: those of variables, and those that no logical hypothesis has."""
+    known: dict[str, None] = {}
+    logical: set[str] = set()
+    for assertion in database.assertions.values():
+        for hypothesis in assertion.hypotheses:
+            if hypothesis.is_floating:
+                known.setdefault(hypothesis.expression[0])
+            else:
+                logical.add(hypothesis.expression[0])
+    if logical:
+        first = (assertion.expression[0] for assertion in database.assertions.values())
+        known |= dict.fromkeys(typecode for typecode in first if typecode not in logical)
+    return tuple(known)
+
+
 class Grammar:
     """The syntax axioms of a database as rules."""
 
@@ -52,18 +68,9 @@ class Grammar:
                 floating = (h.expression for h in seen.values() if h.is_floating)
                 for typecode, variable in floating:
                     self.types.setdefault(variable, typecode)
-        self.typecodes = self._find_typecodes(database)
+        self.typecodes = syntax_typecodes(database)
         for assertion in database.assertions.values():
             self._add(assertion)
-
-    def _find_typecodes(self, database: Database) -> tuple[str, ...]:
-        """Returns the typecodes of syntax: those of variables, and those that no logical hypothesis has."""
-        known = dict.fromkeys(self.types.values())
-        statements = database.assertions.values()
-        logical = {h.expression[0] for assertion in statements for h in assertion.logical}
-        if logical:
-            known |= dict.fromkeys(a.expression[0] for a in statements if a.expression[0] not in logical)
-        return tuple(known)
 
     def _add(self, axiom: Assertion) -> None:
         symbols = axiom.expression[1:]
