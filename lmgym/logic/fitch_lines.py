@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from lmgym.logic.kernel import Formula
@@ -73,7 +74,7 @@ def parse_line(text: str, number: int, signature: Signature | None = None) -> Li
     if found is None:
         return Refusal("syntax", "a line is a formula, a rule and what the rule cites, as in: p&q &I 1,2")
     formula_text, rule, citations = found
-    cited = _cited(citations)
+    cited = _cited_briefly(citations) if len(citations) < 40 else _cited(citations)
     if cited is None:
         return Refusal("syntax", "citations are written like 1,2 or 3-5,6-8")
     try:
@@ -118,6 +119,9 @@ def _cited(text: str) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]] | N
         else:
             boxes.append((int(first), int(last)))
     return tuple(lines), tuple(boxes)
+
+
+_cited_briefly = lru_cache(maxsize=8192)(_cited)
 
 
 def write_line(line: Line, number: int, style: Style = "ascii") -> str:

@@ -19,8 +19,7 @@ from weakref import WeakValueDictionary
 from lmgym.errors import LmgymError
 
 MAX_DEPTH: Final = 120
-MAX_SIZE: Final = 20_000
-"""Nodes of an expression at most, counted as in a tree."""
+MAX_SIZE: Final = 20_000  # nodes, counted as in a tree
 Kind = Literal[
     "variable", "bound", "function", "predicate", "equal", "true", "false", "not", "and", "or", "implies",
     "iff", "forall", "exists",
@@ -54,18 +53,14 @@ class _Immutable:
 
 @final
 class Expression(_Immutable):
-    """A term or a formula. Equal expressions are one object, so ``is`` compares them.
-
-    ``name`` is that of a variable, function or predicate, the number of a bound variable, else "".
-    ``free`` are the names of the free variables; ``loose`` is 0 if no bound variable lacks its quantifier.
-    """
+    """A term or a formula. Equal expressions are one object, so ``is`` compares them."""
 
     __slots__ = ("kind", "name", "parts", "free", "loose", "depth", "size")  # noqa: RUF023
     kind: Kind
-    name: str
+    name: str  # of a variable, function or predicate; of a bound variable its number; else ""
     parts: tuple[Expression, ...]
-    free: frozenset[str]
-    loose: int
+    free: frozenset[str]  # names of the free variables
+    loose: int  # 0: every bound variable has its quantifier inside
     depth: int
     size: int
 
@@ -78,6 +73,7 @@ class Expression(_Immutable):
 
 Term = Expression
 Formula = Expression
+_Many = tuple[Formula, ...]
 _known: WeakValueDictionary[tuple[object, ...], Expression] = WeakValueDictionary()
 _lock = threading.RLock()
 
@@ -85,8 +81,7 @@ _lock = threading.RLock()
 def make(kind: Kind, name: str, *parts: Expression) -> Expression:
     """Returns the one expression of these parts, and sees to it that it is well formed."""
     key = (kind, name, parts)
-    found = _known.get(key)
-    if found is not None:
+    if (found := _known.get(key)) is not None:
         return found
     _require(_is_well_formed(kind, name, parts), f"no expression: {kind!s:.20} {name!s:.40}")
     free = frozenset((name,) if kind == "variable" else ()).union(*[part.free for part in parts])
@@ -164,70 +159,64 @@ class Theorem(_Immutable):
 
 
 def _derive(
-    new: Formula,
-    *given: Theorem,
-    minus: tuple[Formula, ...] = (),
-    plus: tuple[Formula, ...] = (),
-    fresh: str = "",
-    uses: str = "",
+    new: Formula, *given: Theorem, minus: _Many = (), plus: _Many = (), fresh: str = "", uses: str = ""
 ) -> Theorem:
-    """Makes a theorem: what is given less, from the i-th, the i-th formula of ``minus`` entails ``new``."""
+    """Makes a theorem of ``new``: the i-th of ``minus`` leaves the hypotheses of the i-th given theorem."""
     _require(type(new) is Expression and new.kind not in _TERMS and not new.loose, "that is not a formula")
     hypotheses, used = frozenset(plus), frozenset((uses,) if uses else ())
     for theorem, formula in zip_longest(given, minus):
-        _require(type(theorem) is Theorem, "that is not a theorem")
-        hypotheses |= theorem.hypotheses - {formula} if formula in theorem.hypotheses else theorem.hypotheses
+        if type(theorem) is not Theorem or (formula is not None and type(formula) is not Expression):
+            raise KernelError("that is not a theorem, or not a formula")
+        hypotheses |= theorem.hypotheses - {formula} if formula else theorem.hypotheses
         used |= theorem.uses
-    is_fresh = not fresh or not any([fresh in each.free for each in (new, *hypotheses)])
-    _require(is_fresh, f"{fresh} is free where it must not be")
+    if fresh and any([fresh in each.free for each in (new, *hypotheses)]):
+        raise KernelError(f"{fresh} is free where it must not be")
     theorem = object.__new__(Theorem)
-    for slot, value in zip(Theorem.__slots__, (hypotheses, new, used), strict=True):
-        object.__setattr__(theorem, slot, value)
+    object.__setattr__(theorem, "hypotheses", hypotheses)
+    object.__setattr__(theorem, "conclusion", new)
+    object.__setattr__(theorem, "uses", used)
     return theorem
 
 
 def _parts(theorem: Theorem, kind: Kind) -> tuple[Expression, ...]:
-    _require(theorem.conclusion.kind == kind, f"the rule needs {kind}, and got {theorem.conclusion.kind}")
+    if theorem.conclusion.kind != kind:
+        raise KernelError(f"the rule needs {kind}, and was given {theorem.conclusion.kind}")
     return theorem.conclusion.parts
 
+
+# The rules, which are all there is to make theorems. One below the other, as a table.
+# fmt: off
 
 def assume(formula: Formula) -> Theorem:
     """A ⊢ A."""
     return _derive(formula, plus=(formula,))
 
-
 def true_intro() -> Theorem:
     """⊢ ⊤."""
     return _derive(TRUE)
 
-
 def and_intro(left: Theorem, right: Theorem) -> Theorem:
     """From Γ ⊢ A and Δ ⊢ B: Γ, Δ ⊢ A ∧ B."""
     return _derive(connect("and", left.conclusion, right.conclusion), left, right)
-
 
 def and_elim(theorem: Theorem, formula: Formula) -> Theorem:
     """From Γ ⊢ A ∧ B: Γ ⊢ A or Γ ⊢ B, whichever is ``formula``."""
     _require(formula in _parts(theorem, "and"), "neither side is that formula")
     return _derive(formula, theorem)
 
-
 def or_intro(formula: Formula, theorem: Theorem) -> Theorem:
     """From Γ ⊢ A or Γ ⊢ B: Γ ⊢ A ∨ B, which is ``formula``."""
     _require(formula.kind == "or" and theorem.conclusion in formula.parts, "that is neither of the two")
     return _derive(formula, theorem)
-
 
 def or_elim(either: Theorem, left: Theorem, right: Theorem) -> Theorem:
     """From Γ ⊢ A ∨ B, Δ, A ⊢ C and Θ, B ⊢ C: Γ, Δ, Θ ⊢ C."""
     _require(left.conclusion is right.conclusion, "the two cases end differently")
     return _derive(left.conclusion, left, right, either, minus=_parts(either, "or"))
 
-
 def implies_intro(formula: Formula, theorem: Theorem) -> Theorem:
     """From Γ, A ⊢ B: Γ ⊢ A → B."""
     return _derive(connect("implies", formula, theorem.conclusion), theorem, minus=(formula,))
-
 
 def implies_elim(implication: Theorem, theorem: Theorem) -> Theorem:
     """From Γ ⊢ A → B and Δ ⊢ A: Γ, Δ ⊢ B."""
@@ -235,12 +224,10 @@ def implies_elim(implication: Theorem, theorem: Theorem) -> Theorem:
     _require(theorem.conclusion is condition, "what is given is not what the implication needs")
     return _derive(result, implication, theorem)
 
-
 def iff_intro(forth: Theorem, back: Theorem) -> Theorem:
     """From Γ, A ⊢ B and Δ, B ⊢ A: Γ, Δ ⊢ A ↔ B."""
     a, b = back.conclusion, forth.conclusion
     return _derive(connect("iff", a, b), forth, back, minus=(a, b))
-
 
 def iff_elim(equivalence: Theorem, theorem: Theorem) -> Theorem:
     """From Γ ⊢ A ↔ B and Δ ⊢ A: Γ, Δ ⊢ B; and from B, A."""
@@ -248,24 +235,20 @@ def iff_elim(equivalence: Theorem, theorem: Theorem) -> Theorem:
     _require(theorem.conclusion in (a, b), "that is neither of the two")
     return _derive(b if theorem.conclusion is a else a, equivalence, theorem)
 
-
 def not_intro(formula: Formula, theorem: Theorem) -> Theorem:
     """From Γ, A ⊢ ⊥: Γ ⊢ ¬A."""
     _parts(theorem, "false")
     return _derive(negation(formula), theorem, minus=(formula,))
-
 
 def not_elim(negated: Theorem, theorem: Theorem) -> Theorem:
     """From Γ ⊢ ¬A and Δ ⊢ A: Γ, Δ ⊢ ⊥."""
     _require(_parts(negated, "not") == (theorem.conclusion,), "the two don't contradict each other")
     return _derive(FALSE, negated, theorem)
 
-
 def false_elim(theorem: Theorem, formula: Formula) -> Theorem:
     """From Γ ⊢ ⊥: Γ ⊢ A, which is ``formula``."""
     _parts(theorem, "false")
     return _derive(formula, theorem)
-
 
 def double_negation(theorem: Theorem) -> Theorem:
     """From Γ ⊢ ¬¬A: Γ ⊢ A. Classical."""
@@ -273,25 +256,21 @@ def double_negation(theorem: Theorem) -> Theorem:
     _require(inner.kind == "not", "the rule needs a double negation")
     return _derive(inner.parts[0], theorem, uses="classical")
 
-
 def forall_intro(name: str, theorem: Theorem) -> Theorem:
     """From Γ ⊢ A, x not free in Γ: Γ ⊢ ∀x A."""
     name = variable(name).name
     return _derive(quantify("forall", name, theorem.conclusion), theorem, fresh=name)
-
 
 def forall_elim(theorem: Theorem, term: Term) -> Theorem:
     """From Γ ⊢ ∀x A: Γ ⊢ A[term]."""
     _parts(theorem, "forall")
     return _derive(instance(theorem.conclusion, term), theorem)
 
-
 def exists_intro(formula: Formula, term: Term, theorem: Theorem) -> Theorem:
     """From Γ ⊢ A[term]: Γ ⊢ ∃x A, which is ``formula``."""
     is_instance = formula.kind == "exists" and instance(formula, term) is theorem.conclusion
     _require(is_instance, "what is given is no instance of it")
     return _derive(formula, theorem)
-
 
 def exists_elim(existence: Theorem, name: str, theorem: Theorem) -> Theorem:
     """From Γ ⊢ ∃x A and Δ, A[c] ⊢ C, c not free in ∃x A, Γ, Δ or C: Γ, Δ ⊢ C."""
@@ -300,11 +279,9 @@ def exists_elim(existence: Theorem, name: str, theorem: Theorem) -> Theorem:
     _require(name not in existence.conclusion.free, f"{name} is free in what exists")
     return _derive(theorem.conclusion, theorem, existence, minus=(witness,), fresh=name)
 
-
 def equal_intro(term: Term) -> Theorem:
     """⊢ t = t."""
     return _derive(equal(term, term))
-
 
 def equal_elim(equation: Theorem, pattern: Formula, theorem: Theorem) -> Theorem:
     """From Γ ⊢ a = b and Δ ⊢ A[a]: Γ, Δ ⊢ A[b], where ``pattern`` is ∀x A."""
@@ -312,13 +289,11 @@ def equal_elim(equation: Theorem, pattern: Formula, theorem: Theorem) -> Theorem
     _require(instance(pattern, a) is theorem.conclusion, "the pattern does not give what is rewritten")
     return _derive(instance(pattern, b), equation, theorem)
 
-
 def induction(base: Theorem, name: str, step: Theorem, formula: Formula) -> Theorem:
     """From Γ ⊢ A[0] and Δ, A[n] ⊢ A[s(n)], n not free in Γ, Δ or ∀x A: Γ, Δ ⊢ ∀x A. Of natural numbers."""
-    zero, number = function("0"), variable(name)
+    n = variable(name)
     _require(formula.kind == "forall", "induction gives a universal formula")
-    _require(base.conclusion is instance(formula, zero), "the base is not the case of 0")
-    after = instance(formula, function("s", number))
+    _require(base.conclusion is instance(formula, function("0")), "the base is not the case of 0")
+    after = instance(formula, function("s", n))
     _require(step.conclusion is after, "the step does not end in the case of the successor")
-    case = instance(formula, number)
-    return _derive(formula, step, base, minus=(case,), fresh=number.name, uses="induction")
+    return _derive(formula, step, base, minus=(instance(formula, n),), fresh=n.name, uses="induction")

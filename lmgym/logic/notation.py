@@ -35,6 +35,7 @@ __all__ = [
 MAX_NESTING: Final = 250
 """Brackets, ``~``, quantifiers and connectives that may be open at once."""
 _TOKEN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*|0|[1-9][0-9]*|<->|->|[^ \t]")
+_PREFIXES: Final = frozenset(("(", "~", "¬", *QUANTIFIERS))
 _BINARY: Final = {
     "<->": (1, "iff"), "↔": (1, "iff"), "->": (2, "implies"), "→": (2, "implies"),
     "|": (3, "or"), "∨": (3, "or"), "&": (4, "and"), "∧": (4, "and"),
@@ -94,7 +95,8 @@ class _Reader:
         operators: list[tuple[int, str, str]] = []
         operands: list[Formula] = []
         while True:
-            self._prefixes(operators)
+            if self.tokens[self.position] in _PREFIXES:
+                self._prefixes(operators)
             operands.append(self._atom())
             while operators and self.tokens[self.position] == ")":
                 self._reduce(operators, operands, 0)

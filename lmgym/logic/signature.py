@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, cast
 
@@ -74,6 +75,7 @@ def signature_of(*formulas: Formula) -> Signature:
     return Signature(functions, predicates)
 
 
+@lru_cache(maxsize=2048)
 def is_name(name: str) -> bool:
     """Returns whether ``name`` can name a symbol: a short word of ASCII or a numeral, and not reserved."""
     return len(name) <= MAX_NAME_CHARS and name not in _RESERVED and _NAME.fullmatch(name) is not None
