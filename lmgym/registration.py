@@ -48,7 +48,10 @@ TABLE: tuple[Entry, ...] = (
     Entry("lmgym/WordProblem-v0", "lmgym.tasks.word_problem:WordProblem", "Grade-school problems in words."),
     Entry("lmgym/Maze-v0", "lmgym.tasks.maze:Maze", "Several turns: find the way through a maze."),
     Entry("lmgym/Wordle-v0", "lmgym.tasks.wordle:Wordle", "Several turns: find a word by guessing."),
+    Entry("lmgym/Entailment-v0", "lmgym.tasks.entailment:Entailment",
+          "Does a statement follow from premises in English? Or prove it."),
     Entry("lmgym/Nim-v0", "lmgym.tasks.nim:Nim", "Game: take the last object, against an opponent."),
+    Entry("lmgym/Metamath-v0", "lmgym.tasks.metamath:Metamath", "Prove the theorems of Metamath databases."),
     Entry("lmgym/TicTacToe-v0", "lmgym.tasks.tic_tac_toe:TicTacToe", "Game: three in a row."),
 )
 # fmt: on

@@ -21,7 +21,9 @@ from lmgym.tasks.arithmetic.task import Math
 from lmgym.tasks.base import HASHED_SPLITS, Task, split_of
 from lmgym.tasks.countdown.task import Countdown
 from lmgym.tasks.dataset.task import Dataset
+from lmgym.tasks.entailment.task import Entailment
 from lmgym.tasks.maze.task import Maze
+from lmgym.tasks.metamath.task import Metamath
 from lmgym.tasks.nim.task import Nim
 from lmgym.tasks.order.task import Order
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
@@ -74,10 +76,18 @@ CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     *((Rewrite, {"level": level}) for level in (1, 8)),
     (Rewrite, {"level": 6, "max_step": 2, "spare_turns": 0}),
     (Rewrite, {"level": 5, "max_step": None, "style": "answer"}),
+    *((Entailment, {"level": level}) for level in (1, 3, 8)),
+    (Entailment, {"level": 6, "style": "worked", "wording": ("each", "plural")}),
+    (Entailment, {"level": 3, "ontology": "true", "style": "worked"}),
+    (Entailment, {"level": 7, "ontology": "false", "quantified": True, "unknown": False}),
     *((Nim, {"level": level}) for level in (1, 6)),
     (Nim, {"level": 4, "opponent": "random", "max_heap": 12}),
     *((TicTacToe, {"level": level}) for level in (1, 2, 3)),
     (TicTacToe, {"level": 1, "opponent": "mixed", "mistakes": 0.5}),
+    *((Metamath, {"level": level}) for level in (1, 6)),
+    (Metamath, {"level": 2, "turns": "labels"}),
+    (Metamath, {"level": 3, "proof_format": "essential", "distractors": None}),
+    (Metamath, {"turns": "labels", "proof_format": "essential", "feedback": "short"}),
 ]
 NAMES = [f"{make.__name__}({','.join(f'{k}={v}' for k, v in options.items())})" for make, options in CONFIGS]
 TASKS = [make(**options) for make, options in CONFIGS]  # type: ignore[call-arg]
