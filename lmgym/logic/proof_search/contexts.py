@@ -44,6 +44,8 @@ class Contexts:
         self.box_parts: list[Box] = []
         self._box_numbers: dict[Box, int] = {}
         self.scopes = scopes
+        self.closing: list[int] = []
+        """For each level the mask of the box that is there if the next level's box is closed as it is."""
         self._levels: list[Context] = []
         known = boxes = 0
         for level, scope in enumerate(scopes):
@@ -51,11 +53,12 @@ class Contexts:
                 known |= 1 << formula
             for box in scope.boxes:
                 boxes |= 1 << self.box_number(box)
-            available = boxes
+            closing = 0
             if level + 1 < len(scopes) and scopes[level + 1].last[1] >= 0:
                 inner = scopes[level + 1]
-                available |= 1 << self.box_number((inner.assumption, inner.last[0]))
-            self._levels.append(Context(known, available, table.models(known)))
+                closing = 1 << self.box_number((inner.assumption, inner.last[0]))
+            self.closing.append(closing & ~boxes)
+            self._levels.append(Context(known, boxes, table.models(known)))
         self._made: dict[tuple[int, tuple[int, ...]], Context] = {}
 
     def box_number(self, box: Box) -> int:

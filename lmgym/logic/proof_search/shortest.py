@@ -99,7 +99,7 @@ class _Search:
                 break
             early = (self._assume(level + len(frames) - 1, assumption), *early)
             frames = frames[:-1]
-        if not needs and not boxes:
+        if not needs and not boxes & ~(self._contexts.closing[level] if len(frames) == 1 else 0):
             return _DONE, early
         return (level, (*frames[:-1], (assumption, needs, boxes))), early
 
@@ -119,6 +119,8 @@ class _Search:
         return len(frames) - 1 + needs.bit_count() + sum(self._box_lines(level, box) for box in bits(boxes))
 
     def _box_lines(self, level: int, number: int) -> int:
+        if self._contexts.closing[level] >> number & 1:
+            return 0
         assumption, last = self._contexts.box_parts[number]
         scopes = self._contexts.scopes
         is_open = level + 1 < len(scopes) and scopes[level + 1].assumption == assumption
@@ -139,10 +141,13 @@ class _Search:
         if len(frames) > 1:
             yield from self._leave(state, context, free, depth)
             return
-        if not boxes and needs == free:
-            yield (level, ((-1, 0, 0),)), tuple(self._write_free(context, free, depth))
-        if not needs and boxes.bit_count() == 1 and level + 1 < len(self._contexts.scopes):
-            yield from self._go_on_inside(level, self._contexts.box_parts[boxes.bit_length() - 1])
+        if needs != free:
+            return
+        written = tuple(self._write_free(context, free, depth))
+        if not boxes & ~self._contexts.closing[level]:
+            yield (level, ((-1, 0, 0),)), written
+        elif boxes.bit_count() == 1 and level + 1 < len(self._contexts.scopes):
+            yield from self._go_on_inside(level, self._contexts.box_parts[boxes.bit_length() - 1], written)
 
     def _justify(
         self, state: _State, context: Context, need: int, depth: int
@@ -203,7 +208,9 @@ class _Search:
             way = self._contexts.options(context, need)[0].way
             yield Step(depth, need, way.rule, way.needs, way.boxes)
 
-    def _go_on_inside(self, level: int, box: Box) -> Iterator[tuple[_State, tuple[Step, ...]]]:
+    def _go_on_inside(
+        self, level: int, box: Box, written: tuple[Step, ...]
+    ) -> Iterator[tuple[_State, tuple[Step, ...]]]:
         """Goes back into the given box that is open on the next level: all that follows it is written."""
         new, last = box
         if self._contexts.scopes[level + 1].assumption != new:
@@ -211,9 +218,9 @@ class _Search:
         inner = self._contexts.at(level + 1, ())
         for way, more, more_boxes in self._contexts.options(inner, last):
             step = Step(level + 1, last, way.rule, way.needs, way.boxes)
-            yield (level + 1, ((-1, more, more_boxes),)), (step,)
+            yield (level + 1, ((-1, more, more_boxes),)), (step, *written)
         if inner.known >> last & 1:
-            yield (level + 1, ((-1, 0, 0),)), (Step(level + 1, last, "R", (last,)),)
+            yield (level + 1, ((-1, 0, 0),)), (Step(level + 1, last, "R", (last,)), *written)
 
 
 def _subsets(items: Sequence[int]) -> Iterable[tuple[int, ...]]:
