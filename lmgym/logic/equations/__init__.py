@@ -1,1 +1,1 @@
-"""Equational proofs: terms in infix, theories with named laws, chains of rewritings that the kernel checks."""
+"""Equational proofs: terms in infix, theories with named laws, chains that the kernel checks."""

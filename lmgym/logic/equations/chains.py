@@ -1,9 +1,9 @@
 """Proofs as chains of equal terms, line by line, each line a theorem of the kernel.
 
-A chain begins at the left side of what is to be proved and ends at its right side. A line is the next term and
-why it is equal to the one before: by a law, a hypothesis or the hypothesis of an induction, used once, at one
-place, in either direction; or by induction over a letter, which opens two chains of its own, that for zero and,
-after the line ``step``, that for the successor. All states are immutable values.
+A chain begins at the left side of what is to be proved and ends at its right side. A line is the next term
+and why it is equal to the one before: by a law, a hypothesis or the hypothesis of an induction, used once, at
+one place, in either direction; or by induction over a letter, which opens two chains of its own, that for
+zero and, after the line ``step``, that for the successor. All states are immutable values.
 """
 
 from __future__ import annotations

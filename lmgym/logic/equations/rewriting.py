@@ -1,7 +1,7 @@
 """One step of a chain: an equation used once, at one place, in either direction.
 
-Comes in: two terms and equations. Goes out: which equation, where and with what for its letters; and the theorem
-that the kernel makes of it. The matching here is a search; only the theorem counts.
+Comes in: two terms and equations. Goes out: which equation, where and with what for its letters; and the
+theorem that the kernel makes of it. The matching here is a search; only the theorem counts.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Rewriting(NamedTuple):
 
 
 def match(pattern: Term, term: Term, letters: tuple[str, ...], bound: dict[str, Term]) -> bool:
-    """Returns whether ``pattern`` is ``term`` for some values of ``letters``, which it puts into ``bound``."""
+    """Returns whether ``pattern`` is ``term`` for some values of ``letters``, put into ``bound``."""
     if pattern.kind == "variable" and pattern.name in letters:
         return bound.setdefault(pattern.name, term) is term
     if not pattern.parts or pattern is term:

@@ -1,8 +1,8 @@
 """Shortest chains between two terms, by breadth-first search from both ends.
 
-Exact among the chains whose terms have at most ``max_size`` symbols: where an equation brings in a letter of its
-own, every term over the given letters that fits is tried for it. (A letter that is not given could be replaced by
-one that is throughout a chain, which would be as short.)
+Exact among the chains whose terms have at most ``max_size`` symbols: where an equation brings in a letter of
+its own, every term over the given letters that fits is tried for it. (A letter that is not given could be
+replaced by one that is throughout a chain, which would be as short.)
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Terms as mathematicians write them: ``(a+b)*c``, ``x'*x``, ``~(a&b)``, ``s(0)+a``.
 
-Comes in: text and the signs of a theory. Goes out: terms of the kernel, or ``TermError``; and texts of terms,
-with as few brackets as possible. Operators of two sides associate to the left: ``a*b*c`` is ``(a*b)*c``. A sign
-before or behind a term binds closer than any between terms. Left out: equations, laws, formulas.
+Comes in: text and the signs of a theory. Goes out: terms of the kernel, or ``TermError``; and texts of
+terms, with as few brackets as possible. Operators of two sides associate to the left: ``a*b*c`` is
+``(a*b)*c``. A sign before or behind a term binds closer than any between terms. Left out: equations, laws,
+formulas.
 """
 
 from __future__ import annotations

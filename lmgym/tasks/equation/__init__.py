@@ -1,0 +1,1 @@
+"""Equational proofs, checked by the kernel."""
