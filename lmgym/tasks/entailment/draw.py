@@ -8,7 +8,7 @@ numbers of premises, of words and of "not".
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from lmgym.records import Problem
@@ -91,8 +91,17 @@ def answer_of(premises: Sequence[Sentence], statement: Sentence) -> str | None:
     return "true" if follows else "false" if is_refuted else "unknown"
 
 
-def draw_case(knobs: Knobs, vocabulary: Vocabulary, keeps_for_wording: bool, words: Words) -> Case | None:
-    """Returns a problem in words of ``vocabulary``, None if what was drawn can't be used."""
+def draw_case(
+    knobs: Knobs, vocabulary: Vocabulary, accepts: Callable[[str], bool], words: Words
+) -> Case | None:
+    """Returns a problem in words of ``vocabulary``, None if what was drawn can't be used.
+
+    Args:
+        knobs: its shape.
+        vocabulary: a fresh one, which is used up.
+        accepts: takes a key; problems with others are not wanted.
+        words: randomness.
+    """
     wanted = knobs.answers[words.below(len(knobs.answers))]
     is_positive = words.below(2) == 0
     is_quantified = knobs.quantified and words.below(2) == 0
@@ -106,21 +115,14 @@ def draw_case(knobs: Knobs, vocabulary: Vocabulary, keeps_for_wording: bool, wor
     asked = chains[0].literals[-1]
     asked = asked if is_positive else opposite(asked)
     if is_quantified:
-        found = _ask_of_kinds(asked, wanted, chains, premises, words)
+        found = _ask_of_kinds(asked, is_positive, wanted, chains, words)
     else:
         told = _tell(people[0], (wanted == "true") == is_positive, wanted, chains, shape, words)
         found = told, fact(people[0], asked)
-    if found is None:
-        return None
     premises.append(found[0])
     reference = EntailmentReference(wanted, tuple(shuffled(premises, words)), found[1])
     key = key_of(reference)
-    is_kept = is_kept_for_wording(key)
-    return (
-        Case(reference, key)
-        if is_kept == keeps_for_wording and answer_of(premises, found[1]) == wanted
-        else None
-    )
+    return Case(reference, key) if accepts(key) and answer_of(premises, found[1]) == wanted else None
 
 
 def shuffled(items: Sequence[T], words: Words) -> list[T]:
@@ -192,13 +194,19 @@ def _tell(
 
 
 def _ask_of_kinds(
-    asked: Literal, wanted: str, chains: Sequence[Chain], premises: Sequence[Sentence], words: Words
-) -> tuple[Sentence, Sentence] | None:
+    asked: Literal, is_positive: bool, wanted: str, chains: Sequence[Chain], words: Words
+) -> tuple[Sentence, Sentence]:
     """Returns that some of one kind are of another, and a statement of every or some of the first kind."""
-    make = (rule, some)[words.below(2)]
-    for first, second in shuffled(_STARTS, words):
-        kind = chains[first].literals[0]
-        told, statement = some(kind, chains[second].literals[0]), make(kind, asked)
-        if answer_of((*premises, told), statement) == wanted:
-            return told, statement
-    return None
+    is_every = words.below(2) == 0
+    ends = (is_positive, not is_positive, None)  # whether a chain leads to what is asked or to its opposite
+    starts = [at for at in _STARTS if _answer(is_every, ends[at[0]], ends[at[1]]) == wanted]
+    first, second = starts[words.below(len(starts))]
+    kind = chains[first].literals[0]
+    return some(kind, chains[second].literals[0]), (rule if is_every else some)(kind, asked)
+
+
+def _answer(is_every: bool, of_all: bool | None, of_some: bool | None) -> str:
+    """Returns the answer where all of a kind have what is asked (None: it does not follow), and some have."""
+    if of_all is not None:
+        return "true" if of_all else "false"
+    return "unknown" if of_some is not (not is_every) else "false" if is_every else "true"

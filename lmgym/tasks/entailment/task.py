@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, Self, final
+from typing import Literal, Self, final
 
 import numpy as np
 
 from lmgym.errors import InvalidValueError
 from lmgym.grading.derivation import cut_lines
 from lmgym.records import Problem, StepVerdict, Transcript, Turn, Verdict
-from lmgym.tasks.base import HASHED_SPLITS, SingleTurnTask, check_split, unfinished
+from lmgym.tasks.base import HASHED_SPLITS, SingleTurnTask, check_split, split_of, unfinished
 from lmgym.tasks.entailment.answers import ANSWERS, MAX_ANSWER_CHARS, WHITESPACE, can_complete, read_answer
-from lmgym.tasks.entailment.draw import EntailmentReference, draw_case
+from lmgym.tasks.entailment.draw import Case, EntailmentReference, draw_case, is_kept_for_wording
 from lmgym.tasks.entailment.english import seen_wordings, unseen_wording
 from lmgym.tasks.entailment.folio import Folio
 from lmgym.tasks.entailment.knobs import LEVELS, Knobs, knobs_of_split, make_knobs
@@ -31,13 +31,6 @@ Style = Literal["answer", "worked"]
 
 _OVERLONG = Verdict("wrong", "overlong")
 _UNPARSED = Verdict("wrong", "unparsed")
-
-
-class _Drawn(NamedTuple):
-    """A problem that is not yet in words."""
-
-    key: str
-    reference: EntailmentReference
 
 
 @final
@@ -170,14 +163,18 @@ class Entailment(SingleTurnTask):
         words, knobs = Words(rng), knobs_of_split(self._knobs, split)
         wordings = (unseen_wording(),) if split == "ood_wording" else self._wordings
 
-        def draw(words: Words) -> _Drawn | None:
+        def accepts(key: str) -> bool:
+            if is_kept_for_wording(key) != (split == "ood_wording"):
+                return False
+            return split not in HASHED_SPLITS or split_of(key) == split
+
+        def draw(words: Words) -> Case | None:
             vocabulary = Vocabulary(knobs.ontology, are_seen=split != "ood_names")
-            case = draw_case(knobs, vocabulary, split == "ood_wording", words)
-            return case and _Drawn(case.key, case.reference)
+            return draw_case(knobs, vocabulary, accepts, words)
 
         drafts = []
         for _ in range(count):
-            key, reference = draw_until_split(draw, split, words)
+            reference, key = draw_until_split(draw, split, words)
             prompt = pose(reference, wordings, words, are_numbered=self._is_proof, unknown=knobs.unknown)
             drafts.append(Draft(prompt, reference, key, float(self._level)))
         return drafts

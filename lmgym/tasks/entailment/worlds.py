@@ -24,8 +24,8 @@ def entails(premises: Sequence[Sentence], statement: Sentence) -> bool:
 
 def is_possible(sentences: Sequence[Sentence]) -> bool:
     """Returns whether all the sentences can be true together."""
-    rules = _rule_clauses(sentences)
-    return all(_solve((*clauses, *rules)) is not None for clauses in _things(sentences))
+    solver = _Solver(_rule_clauses(sentences))
+    return all(solver.solve(clauses) is not None for clauses in _things(sentences))
 
 
 def find_world(sentences: Sequence[Sentence], about: Sentence) -> World | None:
@@ -34,7 +34,7 @@ def find_world(sentences: Sequence[Sentence], about: Sentence) -> World | None:
     clauses = [clause for each in own for clause in _clauses(each.said)]
     if about.kind != "fact":
         clauses = [(literal,) for part in (about.condition, about.said) for literal in part.literals]
-    return _solve((*clauses, *_rule_clauses(sentences))) if is_possible(sentences) else None
+    return _Solver(_rule_clauses(sentences)).solve(clauses) if is_possible(sentences) else None
 
 
 def obeys(sentences: Sequence[Sentence], world: World, name: str) -> bool:
@@ -73,36 +73,44 @@ def _things(sentences: Sequence[Sentence]) -> Iterator[list[Clause]]:
         yield []
 
 
-def _solve(clauses: Sequence[Clause], world: World | None = None) -> World | None:
-    """Returns words and whether they hold, so that every clause has a literal that does (Davis, Putnam)."""
-    world = dict(world or {})
-    while True:
-        open_clauses = _simplify(clauses, world)
-        if open_clauses is None:
-            return None
-        forced = [clause[0] for clause in open_clauses if len(clause) == 1]
-        if not forced:
-            break
-        for literal in forced:
-            if world.setdefault(literal.word, literal.holds) != literal.holds:
+class _Solver:
+    """Finds what a thing can be, given what all things obey: by propagation and case distinction."""
+
+    def __init__(self, rules: Sequence[Clause]) -> None:
+        self._rules = rules
+        self._having: dict[Literal, list[Clause]] = {}
+        for clause in rules:
+            for literal in clause:
+                self._having.setdefault(literal, []).append(clause)
+
+    def solve(self, own: Sequence[Clause]) -> World | None:
+        """Returns words and whether they hold, so that each clause has a literal that does; None: none do."""
+        world: World = {}
+        known = [clause[0] for clause in (*own, *self._rules) if len(clause) == 1]
+        return self._search(world, (*own, *self._rules)) if self._extend(world, known) else None
+
+    def _search(self, world: World, clauses: Sequence[Clause]) -> World | None:
+        for clause in clauses:
+            if not any(world.get(literal.word) == literal.holds for literal in clause):
+                for literal in clause:
+                    tried = dict(world)
+                    if literal.word not in world and self._extend(tried, [literal]):
+                        found = self._search(tried, clauses)
+                        if found is not None:
+                            return found
                 return None
-    if not open_clauses:
         return world
-    first = open_clauses[0][0]
-    for value in (first.holds, not first.holds):
-        found = _solve(open_clauses, world | {first.word: value})
-        if found is not None:
-            return found
-    return None
 
-
-def _simplify(clauses: Sequence[Clause], world: World) -> list[Clause] | None:
-    """Returns the clauses that are not met yet, without what is false in them; None if one can't be met."""
-    left: list[Clause] = []
-    for clause in clauses:
-        if not any(world.get(literal.word) == literal.holds for literal in clause):
-            free = tuple(literal for literal in clause if literal.word not in world)
-            if not free:
-                return None
-            left.append(free)
-    return left
+    def _extend(self, world: World, todo: list[Literal]) -> bool:
+        """Adds literals and what rules force then to ``world``; False: a rule is broken."""
+        while todo:
+            literal = todo.pop()
+            if world.setdefault(literal.word, literal.holds) != literal.holds:
+                return False
+            for clause in self._having.get(opposite(literal), ()):
+                free = [each for each in clause if world.get(each.word, each.holds) == each.holds]
+                if not free:
+                    return False
+                if len(free) == 1 and free[0].word not in world:
+                    todo.append(free[0])
+        return True
