@@ -20,8 +20,8 @@ _PR_SET_PDEATHSIG = 1
 def main() -> None:
     """Becomes the program."""
     limits, command = json.loads(sys.argv[1]), sys.argv[2:]
-    for signal_number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and children inherit that
-        signal.signal(signal_number, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and children inherit that
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a file too large is an error, not the end
     _die_with_parent(limits["parent"])
     for name, limit in (
         (resource.RLIMIT_CORE, 0),

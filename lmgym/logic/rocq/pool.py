@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from lmgym.errors import LmgymError
-from lmgym.logic.rocq.goals import Goals, Refusal
+from lmgym.logic.rocq.goals import Refusal
 from lmgym.logic.rocq.programs import Limits, find_programs
-from lmgym.logic.rocq.session import MAX_SENTENCES, Script, SentenceTooDear, Session, SessionDied
+from lmgym.logic.rocq.session import MAX_SENTENCES, Outcome, Script, SentenceTooDear, Session, SessionDied
 
 ACQUIRE_TIMEOUT_S: Final = 300.0
 _OWN_DEATHS: Final = tuple(
@@ -72,8 +72,8 @@ class Pool:
         with self._changed:
             return tuple(session.pid for session in self._sessions)
 
-    def run(self, script: Script) -> list[Goals] | Refusal:
-        """Returns the goals before the tactics of ``script`` and after each, or the first refusal.
+    def run(self, script: Script) -> Outcome:
+        """Returns the goals before the tactics of ``script`` and after each, up to the first refusal.
 
         A process that dies is replaced, and the script tried once more on a fresh one. A tactic that brings
         both down is refused for it; the same from outside is an error.
@@ -89,10 +89,12 @@ class Pool:
         if not isinstance(death, SessionDied):
             return death
         if death.place is not None and _is_own(death.exit_code):
-            return Refusal("limit", "The tactic used up the prover's memory or time.", death.place)
+            return Outcome(
+                [], Refusal("limit", "The tactic used up the prover's memory or time.", death.place)
+            )
         raise ProverError(f"the prover died twice: {death}")
 
-    def _try(self, script: Script, *, is_fresh: bool) -> list[Goals] | Refusal | SessionDied:
+    def _try(self, script: Script, *, is_fresh: bool) -> Outcome | SessionDied:
         try:
             session = self._acquire(script, is_fresh)
         except SessionDied as death:
@@ -104,7 +106,8 @@ class Pool:
             return found
         except SentenceTooDear as cost:
             self._count("kills")
-            return Refusal(cost.reason, "Timeout!" if cost.reason == "timeout" else "Too much.", cost.place)
+            message = "Timeout!" if cost.reason == "timeout" else "The prover's answer is too long."
+            return Outcome([], Refusal(cost.reason, message, cost.place))
         except SessionDied as death:
             self._count("deaths")
             return death

@@ -18,7 +18,7 @@ from lmgym.logic.rocq.goals import Goals, Refusal
 from lmgym.logic.rocq.guard import read_step
 from lmgym.logic.rocq.pool import Pool
 from lmgym.logic.rocq.programs import find_programs
-from lmgym.logic.rocq.session import Script
+from lmgym.logic.rocq.session import Outcome, Script
 from lmgym.logic.rocq.statements import Statement
 from lmgym.logic.rocq.vfiles import read_sentences
 
@@ -61,12 +61,9 @@ class Rocq:
         Raises:
             ProverError: the prover could not be started, or died twice.
         """
-        key = (statement.context, statement.statement, tuple(tactics))
-        answer = self._answers.get(key)
-        if answer is None:
-            answer = self._ask(statement, key[2])
-            self._answers.put(key, answer)
-        return answer
+        asked = tuple(tactics)
+        answer = self._answers.get((statement.context, statement.statement, asked))
+        return self._ask(statement, asked) if answer is None else answer
 
     def final_check(
         self,
@@ -108,10 +105,34 @@ class Rocq:
                 return step._replace(place=place)
             sentences.extend(step.sentences)
             owners.extend([place] * len(step.sentences))
-        found = self.pool.run(self._script(statement, tuple(sentences)))
-        if isinstance(found, Refusal):
-            return found._replace(place=owners[found.place] if owners else 0)
-        return found[-1]
+        outcome = self.pool.run(self._script(statement, tuple(sentences)))
+        return self._remember(statement, tactics, owners, outcome)
+
+    def _remember(
+        self, statement: Statement, tactics: tuple[str, ...], owners: Sequence[int], outcome: Outcome
+    ) -> Goals | Refusal:
+        """Returns the answer for ``tactics``, and keeps those for all that they begin with.
+
+        Args:
+            statement: what was to be proved.
+            tactics: the steps.
+            owners: for each sentence the step that it is of.
+            outcome: what the prover said.
+        """
+        context, claim = statement.context, statement.statement
+        ends = [place for place in range(len(owners)) if owners[place] != [*owners, -1][place + 1]]
+        for end, goals in zip(
+            (-1, *ends), (outcome.goals[end + 1 : end + 2] for end in (-1, *ends)), strict=True
+        ):
+            if goals:
+                self._answers.put((context, claim, tactics[: owners[end] + 1 if end >= 0 else 0]), goals[0])
+        if outcome.refusal is None:
+            return outcome.goals[-1]
+        place = owners[outcome.refusal.place] if owners else 0
+        refusal = outcome.refusal._replace(place=place)
+        self._answers.put((context, claim, tactics[: place + 1]), refusal)
+        self._answers.put((context, claim, tactics), refusal)
+        return refusal
 
     def _script(self, statement: Statement, sentences: tuple[str, ...]) -> Script:
         opening = (

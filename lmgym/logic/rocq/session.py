@@ -36,9 +36,13 @@ from lmgym.logic.rocq.protocol import (
 MAX_REPLY_BYTES: Final = 4 << 20
 GRACE_S: Final = 2.0
 """Beyond its time limit, which the prover itself keeps, a sentence gets so long before its process ends."""
+SCRIPT_TIMEOUTS: Final = 4
 CONTEXT_TIMEOUT_S: Final = 120.0
 MAX_SENTENCES: Final = 50_000
 """After so many a process gives way to a fresh one."""
+_CACHES: Final = (".lia.cache", ".nia.cache", ".nra.cache", ".csdp.cache")
+"""Files that arithmetic tactics would keep between calls, and fail where no file may grow. A folder in place
+of each has them do without."""
 
 _Read = TypeVar("_Read")
 
@@ -68,6 +72,16 @@ class Script(NamedTuple):
     opening: tuple[str, ...]
     tactics: tuple[str, ...]
     timeout_s: int
+    """for one tactic; all that a request has to say anew may take ``SCRIPT_TIMEOUTS`` times as long"""
+
+
+class Outcome(NamedTuple):
+    """What became of a script."""
+
+    goals: list[Goals]
+    """before the tactics, and after each that was accepted"""
+    refusal: Refusal | None = None
+    """of the first tactic that was not"""
 
 
 class _Entry(NamedTuple):
@@ -86,6 +100,8 @@ class Session:
             SessionDied: it does not start.
         """
         self._folder = tempfile.mkdtemp(prefix="lmgym-rocq-")
+        for name in _CACHES:
+            os.mkdir(os.path.join(self._folder, name))
         command = [programs.session, "-q", "-main-channel", "stdfds", "-async-proofs", "off"]
         try:
             self._process = start(
@@ -125,8 +141,8 @@ class Session:
             shared += 1
         return shared
 
-    def run(self, script: Script) -> list[Goals] | Refusal:
-        """Returns the goals before the tactics and after each of them, or the first refusal.
+    def run(self, script: Script) -> Outcome:
+        """Returns the goals before the tactics and after each of them, up to the first that is refused.
 
         When nothing is left after the last tactic, the proof is ended on trial, and ``is_closed`` says
         that it holds.
@@ -142,17 +158,20 @@ class Session:
             if refusal is not None:
                 raise SessionDied(f"the prover refuses {sentence!r} of a statement: {refusal.message}")
         done = len(self._document) - len(opening)
+        until = time.monotonic() + SCRIPT_TIMEOUTS * script.timeout_s
         for place in range(done, len(script.tactics)):
+            if time.monotonic() > until:
+                refusal = Refusal("timeout", "The tactics together took too long.", place)
+                return Outcome(self._goals(len(opening)), refusal)
             refusal = self._say_tactic(script, place)
             if refusal is not None:
-                return refusal._replace(place=place)
-        found = [entry.goals for entry in self._document[len(opening) - 1 :]]
-        goals = [one for one in found if one is not None]
+                return Outcome(self._goals(len(opening)), refusal._replace(place=place))
+        goals = self._goals(len(opening))
         if len(goals) != len(script.tactics) + 1:
             raise SessionDied("the proof has ended before its end")
         if goals[-1].is_empty:
             return self._end(goals, len(script.context), script)
-        return goals
+        return Outcome(goals)
 
     def close(self) -> None:
         """Ends the process."""
@@ -181,15 +200,20 @@ class Session:
         except subprocess.TimeoutExpired:
             return None
 
-    def _end(self, goals: list[Goals], start_of_proof: int, script: Script) -> list[Goals] | Refusal:
+    def _goals(self, start_of_proof: int) -> list[Goals]:
+        found = (entry.goals for entry in self._document[start_of_proof - 1 :])
+        return [goals for goals in found if goals is not None]
+
+    def _end(self, goals: list[Goals], start_of_proof: int, script: Script) -> Outcome:
         refusal = self._say("Qed.", script.timeout_s + GRACE_S, wants_goals=True)
         self._go_back(start_of_proof)
         if refusal is not None and goals[-1].num_open_focuses:
-            return goals  # a brace is open
+            return Outcome(goals)  # a brace is open
         if refusal is not None:
             reason = "guard" if refusal.reason == "error" else refusal.reason
-            return Refusal(reason, refusal.message, max(0, len(script.tactics) - 1))
-        return [*goals[:-1], goals[-1]._replace(is_closed=True)]
+            place = max(0, len(script.tactics) - 1)
+            return Outcome(goals[:-1], Refusal(reason, refusal.message, place))
+        return Outcome([*goals[:-1], goals[-1]._replace(is_closed=True)])
 
     def _go_back(self, length: int) -> None:
         if length == len(self._document):

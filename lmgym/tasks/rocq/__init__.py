@@ -1,1 +1,5 @@
 """Theorems to be proved in Rocq (Coq)."""
+
+from lmgym.tasks.rocq.task import Rocq
+
+__all__ = ["Rocq"]
