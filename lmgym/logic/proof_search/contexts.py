@@ -46,6 +46,8 @@ class Contexts:
         self.scopes = scopes
         self.closing: list[int] = []
         """For each level the mask of the box that is there if the next level's box is closed as it is."""
+        self.needs_two = [0] * len(scopes)
+        """For each level the mask of the boxes that need two lines: an assumption and another one."""
         self._levels: list[Context] = []
         known = boxes = 0
         for level, scope in enumerate(scopes):
@@ -67,6 +69,10 @@ class Contexts:
         if number is None:
             number = self._box_numbers[box] = len(self.box_parts)
             self.box_parts.append(box)
+            for level in range(len(self.scopes)):
+                is_open = level + 1 < len(self.scopes) and self.scopes[level + 1].assumption == box[0]
+                if not is_open and box[0] != box[1]:
+                    self.needs_two[level] |= 1 << number
         return number
 
     def at(self, level: int, assumptions: tuple[int, ...]) -> Context:

@@ -11,10 +11,10 @@ from typing import Final, Literal, NamedTuple
 
 from lmgym.logic.fitch import Line, ProofState, Sequent
 from lmgym.logic.proof_search.contexts import Contexts
-from lmgym.logic.proof_search.decide import BudgetSpentError
+from lmgym.logic.proof_search.decide import BudgetSpentError, follows
 from lmgym.logic.proof_search.natural import natural_steps
 from lmgym.logic.proof_search.rules import Rules
-from lmgym.logic.proof_search.shortest import shortest_steps
+from lmgym.logic.proof_search.shortest import NO_LIMIT, shortest_steps
 from lmgym.logic.proof_search.steps import Scopes, drop_unused, write_lines
 from lmgym.logic.proof_search.table import Table, TooLargeError
 
@@ -68,17 +68,20 @@ def find_short_proof(
         None if there is no proof, or none was found.
     """
     try:
+        natural = _natural(sequent, classical, MAX_STATES)
         table, scopes = _begin(sequent)
         goal = table.add(sequent.goal)
+        if not natural and (natural is not None or not follows(table, _known(scopes), goal)):
+            return None if natural is None else ShortProof((), 0)
+        below = NO_LIMIT if natural is None else len(natural)
         contexts = Contexts(table, Rules(table, classical=classical), scopes.open)
-        found = shortest_steps(contexts, goal, max_states)
-        if found.steps is not None:
-            lines = write_lines(table.formulas, scopes, found.steps, len(sequent.premises) + 1)
-            return ShortProof(lines, len(lines))
-        natural = _natural(sequent, classical, max(max_states, MAX_STATES)) if found.min_lines >= 0 else None
+        found = shortest_steps(contexts, goal, max_states, below)
     except TooLargeError:
         return None
-    return None if natural is None else ShortProof(natural, min(found.min_lines, len(natural)))
+    if found.steps is not None:
+        lines = write_lines(table.formulas, scopes, found.steps, len(sequent.premises) + 1)
+        return ShortProof(lines, len(lines))
+    return None if natural is None else ShortProof(natural, found.min_lines)
 
 
 def remaining_lines(state: ProofState, *, max_states: int = MAX_STATES) -> int | None:
@@ -128,10 +131,13 @@ def _begin(sequent: Sequent) -> tuple[Table, Scopes]:
     return table, scopes
 
 
+def _known(scopes: Scopes) -> int:
+    return sum(1 << formula for formula in scopes.open[0].lines)
+
+
 def _natural(sequent: Sequent, classical: bool, max_goals: int) -> tuple[Line, ...] | None:
     table, scopes = _begin(sequent)
-    known = sum(1 << formula for formula in scopes.open[0].lines)
-    goal = table.add(sequent.goal)
+    known, goal = _known(scopes), table.add(sequent.goal)
     if known >> goal & 1:
         return ()
     try:

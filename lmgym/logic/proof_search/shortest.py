@@ -23,14 +23,15 @@ from lmgym.logic.proof_search.contexts import Context, Contexts
 from lmgym.logic.proof_search.steps import Box, Step
 from lmgym.logic.proof_search.table import bits
 
-_Frame = tuple[int, int, int]
-"""Assumption (-1 at the bottom), formulas lacking, boxes lacking."""
+_Frame = tuple[tuple[int, ...], int, int]
+"""Assumptions of the new boxes it is in, the own one last; formulas lacking; boxes lacking."""
 _State = tuple[int, tuple[_Frame, ...]]
 """Level of the given lines on which it stands, and the frames from there."""
 _Move = tuple[_State, tuple[Step, ...]]
 """The state before, and the lines written, in the order of the text."""
 
 _DONE: Final[_State] = (-1, ())
+NO_LIMIT: Final = 1 << 30
 
 
 class Found(NamedTuple):
@@ -39,13 +40,16 @@ class Found(NamedTuple):
     steps: list[Step] | None
     """The fewest steps; None if there are none or the budget was spent."""
     min_lines: int
-    """No proof has fewer; -1 if there is no proof at all."""
+    """No proof has fewer; ``below`` if there is none with fewer than that."""
 
 
-def shortest_steps(contexts: Contexts, goal: int, max_states: int) -> Found:
-    """Returns the fewest steps that reach the goal at depth 0, after ``max_states`` states at the most."""
+def shortest_steps(contexts: Contexts, goal: int, max_states: int, below: int = NO_LIMIT) -> Found:
+    """Returns the fewest steps that reach the goal at depth 0, if these are fewer than ``below``.
+
+    It looks into ``max_states`` states at the most.
+    """
     search = _Search(contexts)
-    start, _ = search.settle((0, ((-1, 1 << goal, 0),)))
+    start, _ = search.settle((0, (((), 1 << goal, 0),)))
     cost: dict[_State, int] = {start: 0}
     before: dict[_State, _Move] = {}
     waiting = [(search.estimate(start), 0, 0, start)]
@@ -63,11 +67,13 @@ def shortest_steps(contexts: Contexts, goal: int, max_states: int) -> Found:
             after, early = search.settle(moved)
             new_cost = len(steps) + len(early) - less_cost
             if new_cost < cost.get(after, new_cost + 1):
-                cost[after] = new_cost
-                before[after] = (state, early + steps)
-                count += 1
-                heapq.heappush(waiting, (new_cost + search.estimate(after), -new_cost, count, after))
-    return Found(None, -1)
+                estimate = new_cost + search.estimate(after)
+                if estimate < below:
+                    cost[after] = new_cost
+                    before[after] = (state, early + steps)
+                    count += 1
+                    heapq.heappush(waiting, (estimate, -new_cost, count, after))
+    return Found(None, below)
 
 
 def _text(before: dict[_State, _Move], state: _State) -> list[Step]:
@@ -82,30 +88,22 @@ class _Search:
     def __init__(self, contexts: Contexts) -> None:
         self._contexts = contexts
 
-    def _context(self, state: _State, size: int) -> Context:
-        level, frames = state
-        return self._contexts.at(level, tuple([frame[0] for frame in frames[1:size]]))
-
     def settle(self, state: _State) -> tuple[_State, tuple[Step, ...]]:
         """Strikes out what is there already, and leaves boxes in which nothing is lacking."""
         level, frames = state
         early: tuple[Step, ...] = ()
         while True:
-            context = self._context((level, frames), len(frames))
-            assumption, needs, boxes = frames[-1]
+            inside, needs, boxes = frames[-1]
+            context = self._contexts.at(level, inside)
             needs &= ~context.known
             boxes &= ~context.boxes
-            if needs or boxes or len(frames) == 1:
+            if needs or boxes or not inside:
                 break
-            early = (self._assume(level + len(frames) - 1, assumption), *early)
+            early = (Step(level + len(inside), inside[-1], "as"), *early)
             frames = frames[:-1]
-        if not needs and not boxes & ~(self._contexts.closing[level] if len(frames) == 1 else 0):
+        if not inside and not needs and not boxes & ~self._contexts.closing[level]:
             return _DONE, early
-        return (level, (*frames[:-1], (assumption, needs, boxes))), early
-
-    @staticmethod
-    def _assume(depth: int, formula: int) -> Step:
-        return Step(depth, formula, "as")
+        return (level, (*frames[:-1], (inside, needs, boxes))), early
 
     def estimate(self, state: _State) -> int:
         """Returns a number of lines that are needed at the least."""
@@ -116,36 +114,32 @@ class _Search:
         for frame in frames:
             needs |= frame[1]
             boxes |= frame[2]
-        return len(frames) - 1 + needs.bit_count() + sum(self._box_lines(level, box) for box in bits(boxes))
-
-    def _box_lines(self, level: int, number: int) -> int:
-        if self._contexts.closing[level] >> number & 1:
-            return 0
-        assumption, last = self._contexts.box_parts[number]
-        scopes = self._contexts.scopes
-        is_open = level + 1 < len(scopes) and scopes[level + 1].assumption == assumption
-        return 1 if is_open or assumption == last else 2
+        if boxes:
+            boxes &= ~self._contexts.closing[level]
+            lines = boxes.bit_count() + (boxes & self._contexts.needs_two[level]).bit_count()
+            return len(frames) - 1 + needs.bit_count() + lines
+        return len(frames) - 1 + needs.bit_count()
 
     def moves(self, state: _State) -> Iterator[tuple[_State, tuple[Step, ...]]]:
         """Returns the states before, with the lines between."""
         level, frames = state
-        context = self._context(state, len(frames))
-        _, needs, boxes = frames[-1]
-        depth = level + len(frames) - 1
+        inside, needs, boxes = frames[-1]
+        context = self._contexts.at(level, inside)
+        depth = level + len(inside)
         is_free = self._contexts.is_free
         free = sum(1 << need for need in bits(needs) if is_free(context, need))
         for need in bits(needs & ~free):
             yield from self._justify(state, context, need, depth)
         for number in bits(boxes):
             yield from self._end_box(state, context, number, depth)
-        if len(frames) > 1:
+        if inside:
             yield from self._leave(state, context, free, depth)
             return
         if needs != free:
             return
         written = tuple(self._write_free(context, free, depth))
         if not boxes & ~self._contexts.closing[level]:
-            yield (level, ((-1, 0, 0),)), written
+            yield (level, (((), 0, 0),)), written
         elif boxes.bit_count() == 1 and level + 1 < len(self._contexts.scopes):
             yield from self._go_on_inside(level, self._contexts.box_parts[boxes.bit_length() - 1], written)
 
@@ -153,19 +147,19 @@ class _Search:
         self, state: _State, context: Context, need: int, depth: int
     ) -> Iterator[tuple[_State, tuple[Step, ...]]]:
         level, frames = state
-        assumption, needs, boxes = frames[-1]
+        inside, needs, boxes = frames[-1]
         for way, more, more_boxes in self._contexts.options(context, need):
-            frame = (assumption, needs & ~(1 << need) | more, boxes | more_boxes)
+            frame = (inside, needs & ~(1 << need) | more, boxes | more_boxes)
             yield (level, (*frames[:-1], frame)), (Step(depth, need, way.rule, way.needs, way.boxes),)
 
     def _end_box(
         self, state: _State, context: Context, number: int, depth: int
     ) -> Iterator[tuple[_State, tuple[Step, ...]]]:
         level, frames = state
-        assumption, needs, boxes = frames[-1]
+        inside, needs, boxes = frames[-1]
         new, last = self._contexts.box_parts[number]
-        opening = self._assume(depth + 1, new)
-        outer = (*frames[:-1], (assumption, needs, boxes & ~(1 << number)))
+        opening = Step(depth + 1, new, "as")
+        outer = (*frames[:-1], (inside, needs, boxes & ~(1 << number)))
         if new == last:
             yield (level, outer), (opening,)
             return
@@ -173,14 +167,12 @@ class _Search:
         if context.known >> last & 1:
             yield (level, outer), repeated
             return
-        inner = self._context((level, (*frames, (new, 0, 0))), len(frames) + 1)
-        for way, more, more_boxes in self._contexts.options(inner, last):
-            yield (
-                (level, (*outer, (new, more, more_boxes))),
-                (Step(depth + 1, last, way.rule, way.needs, way.boxes),),
-            )
+        within = (*inside, new)
+        for way, more, more_boxes in self._contexts.options(self._contexts.at(level, within), last):
+            step = Step(depth + 1, last, way.rule, way.needs, way.boxes)
+            yield (level, (*outer, (within, more, more_boxes))), (step,)
         if self._contexts.is_reachable(context, last):
-            again = (assumption, needs | 1 << last, boxes & ~(1 << number))
+            again = (inside, needs | 1 << last, boxes & ~(1 << number))
             yield (level, (*frames[:-1], again)), repeated
 
     def _leave(
@@ -188,19 +180,20 @@ class _Search:
     ) -> Iterator[tuple[_State, tuple[Step, ...]]]:
         """Leaves the innermost box: what is lacking there is lacking outside, but for some free lines."""
         level, frames = state
-        assumption, needs, boxes = frames[-1]
-        contexts, outer = self._contexts, self._context(state, len(frames) - 1)
+        within, needs, boxes = frames[-1]
+        contexts, outer = self._contexts, self._contexts.at(level, within[:-1])
         if not all(contexts.is_reachable(outer, need) for need in bits(needs & ~free)):
             return
         if not all(contexts.is_box_reachable(outer, contexts.box_parts[box]) for box in bits(boxes)):
             return
         inside = sum(1 << need for need in bits(free) if not contexts.is_reachable(outer, need))
         either = [need for need in bits(free & ~inside) if not contexts.is_free(outer, need)]
-        outer_assumption, outer_needs, outer_boxes = frames[-2]
+        opening = Step(depth, within[-1], "as")
+        _, outer_needs, outer_boxes = frames[-2]
         for chosen in _subsets(either):
             written = inside | sum(1 << need for need in chosen)
-            frame = (outer_assumption, outer_needs | needs & ~written, outer_boxes | boxes)
-            steps = (self._assume(depth, assumption), *self._write_free(context, written, depth))
+            frame = (within[:-1], outer_needs | needs & ~written, outer_boxes | boxes)
+            steps = (opening, *self._write_free(context, written, depth))
             yield (level, (*frames[:-2], frame)), steps
 
     def _write_free(self, context: Context, needs: int, depth: int) -> Iterator[Step]:
@@ -218,9 +211,9 @@ class _Search:
         inner = self._contexts.at(level + 1, ())
         for way, more, more_boxes in self._contexts.options(inner, last):
             step = Step(level + 1, last, way.rule, way.needs, way.boxes)
-            yield (level + 1, ((-1, more, more_boxes),)), (step, *written)
+            yield (level + 1, (((), more, more_boxes),)), (step, *written)
         if inner.known >> last & 1:
-            yield (level + 1, ((-1, 0, 0),)), (Step(level + 1, last, "R", (last,)), *written)
+            yield (level + 1, (((), 0, 0),)), (Step(level + 1, last, "R", (last,)), *written)
 
 
 def _subsets(items: Sequence[int]) -> Iterable[tuple[int, ...]]:
