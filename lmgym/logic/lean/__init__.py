@@ -1,0 +1,21 @@
+"""Lean 4 through a REPL that speaks JSON: tactics one by one, and a final check in a process of its own.
+
+Tested against a recorded protocol, not against Lean.
+"""
+
+from lmgym.logic.lean.guard import Refusal, read_tactic
+from lmgym.logic.lean.prover import Check, Goals, Lean
+from lmgym.logic.lean.repl import LeanError
+from lmgym.logic.lean.statements import LeanFileError, LeanStatement, read_lean_statements
+
+__all__ = [
+    "Check",
+    "Goals",
+    "Lean",
+    "LeanError",
+    "LeanFileError",
+    "LeanStatement",
+    "Refusal",
+    "read_lean_statements",
+    "read_tactic",
+]
