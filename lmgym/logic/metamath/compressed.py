@@ -1,7 +1,8 @@
 """Compressed proofs (Metamath book, appendix B): reading them, and writing them out in labels.
 
 ``( labels ) LETTERS``: a letter A to T ends a number, U to Y begin one. Numbers count the mandatory
-hypotheses, then the labels, then the steps that were marked with Z.
+hypotheses, then the labels, then the steps that were marked with Z. A step can be marked if it uses an
+assertion: the mark of a hypothesis would be a second name, which the program ``metamath`` refuses, too.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def read_numbers(letters: str, limit: int) -> list[int] | Refusal:
                 return Refusal("compressed", "a number that is too large")
         elif letter == "Z" and can_mark and not value:
             numbers.append(MARK)
+            continue
         elif letter == "?" and not value:
             numbers.append(MISSING)
         else:
@@ -73,6 +75,10 @@ class _Steps:
         else:
             self.numbers = numbers
 
+    def is_markable(self, number: int) -> bool:
+        """Returns whether a step uses an assertion."""
+        return number < len(self.found) and isinstance(self.found[number], Assertion)
+
 
 def check_compressed(goal: Goal, proof: Sequence[str]) -> Check:
     """Returns how far a compressed proof goes, without writing it out."""
@@ -81,12 +87,16 @@ def check_compressed(goal: Goal, proof: Sequence[str]) -> Check:
         return Check((), 0, steps.refusal)
     stack: list[Expression] = []
     marked: list[Expression] = []
-    known = len(steps.found)
+    known, last = len(steps.found), MISSING
     for place, number in enumerate(steps.numbers):
         refusal: Refusal | None = None
         if number == MARK:
+            if not steps.is_markable(last):
+                return Check(tuple(stack), place, Refusal("compressed", "Z can mark assertions only"))
             marked.append(stack[-1])
-        elif number == MISSING:
+            continue
+        last = number
+        if number == MISSING:
             refusal = Refusal("incomplete", "? stands for a part that is missing")
         elif number < known:
             refusal = goal.push_found(stack, steps.found[number])

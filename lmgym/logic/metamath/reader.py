@@ -24,7 +24,7 @@ def read_database(path: str | Path, limits: Limits | None = None) -> Database:
     """
     path = Path(path)
     source = Source(limits or Limits(), path.parent)
-    source.read_file(path)
+    source.read_file(path, path.name)
     return _Reader(source).read()
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from lmgym.errors import LmgymError
 
 _FOREIGN = re.compile(r"[^\x21-\x7e \t\r\n\f]")
+_MAX_NESTING = 50
 _INCLUDED = re.compile(r"[A-Za-z0-9_./-]+")
 
 
@@ -80,6 +81,8 @@ class Source:
     """For each token the number of its file and its line."""
     files: list[str] = field(default_factory=list)
     num_chars: int = 0
+    nesting: int = 0
+    """Files that are being read."""
 
     def place(self, at: int) -> Place:
         """Returns where token ``at`` stands; behind the last one, where that stands."""
@@ -88,8 +91,8 @@ class Source:
         file, line = self.lines[min(at, len(self.lines) - 1)]
         return Place(self.files[file], line)
 
-    def read_file(self, path: Path) -> None:
-        """Appends the tokens of a file.
+    def read_file(self, path: Path, name: str) -> None:
+        """Appends the tokens of a file, which errors call ``name``.
 
         Raises:
             MetamathError: it can't be read, is too large, or holds characters that the language has not.
@@ -101,7 +104,7 @@ class Source:
                 content = file.read(room + 1)
         except (OSError, EOFError, ValueError, zlib.error) as error:
             raise MetamathError(f"can't read {str(path)!r}: {error}") from error
-        self.read_text(content.decode("latin-1"), path.name)
+        self.read_text(content.decode("latin-1"), name)
 
     def read_text(self, text: str, name: str) -> None:
         """Appends the tokens of ``text``; see ``read_file``."""
@@ -176,9 +179,8 @@ class Source:
             return
         if len(self.files) >= self.limits.files:
             raise MetamathError(f"more than {self.limits.files} files", place)
-        at = len(self.files)
-        try:
-            self.read_file(path)
-        except RecursionError:
-            raise MetamathError("inclusions nest too deep", place) from None
-        self.files[at] = inside
+        if self.nesting >= _MAX_NESTING:
+            raise MetamathError(f"inclusions nest deeper than {_MAX_NESTING}", place)
+        self.nesting += 1
+        self.read_file(path, inside)
+        self.nesting -= 1
