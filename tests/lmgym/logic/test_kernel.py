@@ -47,6 +47,10 @@ RULES = [
     (lambda: k.or_intro(read("q|p"), *given("p")), "p|-q|p"),
     (lambda: k.or_elim(*given("p|q", "r", "r")), "p|q;r|-r"),
     (lambda: k.or_elim(*given("p|p", "p", "p")), "p|p|-p"),
+    (
+        lambda: k.or_elim(*given("p|q"), *[k.or_intro(read("q|p"), each) for each in given("p", "q")]),
+        "p|q|-q|p",
+    ),
     (lambda: k.implies_intro(P, *given("p")), "|-p->p"),
     (lambda: k.implies_intro(P, *given("q")), "q|-p->q"),
     (lambda: k.implies_elim(*given("p->q", "p")), "p;p->q|-q"),
@@ -87,6 +91,11 @@ def test_an_existence_is_used_up_by_its_witness() -> None:
     assert show(k.exists_elim(*given("ex x. P(x)"), "c", other)) == "ex x. P(x)|-ex x. P(x)|Q(x)"
 
 
+def test_induction_needs_base_and_step_only() -> None:
+    proved = k.induction(*given("P(0)"), "n", successor_step(), read("all x. P(x)"))
+    assert show(proved) == "P(0);all x. P(x)->P(s(x))|-all x. P(x) induction"
+
+
 def test_induction_uses_up_its_assumption() -> None:
     step = k.equal_elim(
         k.assume(read("f(n)=n")), read("all y. f(s(n))=s(y)"), k.assume(read("f(s(n))=s(f(n))"))
@@ -97,6 +106,18 @@ def test_induction_uses_up_its_assumption() -> None:
     step = k.equal_elim(k.assume(read("f(n)=n")), read("all y. f(s(n))=s(y)"), law)
     proved = k.induction(k.assume(read("f(0)=0")), "n", step, read("all x. f(x)=x"))
     assert show(proved) == "all x. f(s(x))=s(f(x));f(0)=0|-all x. f(x)=x induction"
+
+
+def successor_step() -> Theorem:
+    """Returns P(n), and every P(x) gives P(s(x)), so P(s(n))."""
+    law = k.forall_elim(k.assume(read("all x. P(x)->P(s(x))")), k.variable("n"))
+    return k.implies_elim(law, k.assume(read("P(n)")))
+
+
+def thing_beside(name: str) -> Theorem:
+    """Returns that something is f of ``name``, which holds of itself."""
+    value = k.function("f", k.variable(name))
+    return k.exists_intro(read(f"ex x. x=f({name})"), value, k.equal_intro(value))
 
 
 REFUSED = [
@@ -138,7 +159,11 @@ REFUSED = [
     lambda: k.equal_elim(*given("a=b"), read("all x. P(x)"), *given("P(b)")),
     lambda: k.equal_elim(*given("a=b"), P, *given("p")),
     lambda: k.equal_elim(*given("P(a)"), read("all x. P(x)"), *given("P(a)")),
-    lambda: k.induction(*given("P(1)"), "n", *given("P(s(n))"), read("all x. P(x)")),
+    lambda: k.exists_elim(thing_beside("c"), "c", k.exists_intro(read("ex y. y=f(y)"), C, *given("c=f(c)"))),
+    lambda: k.induction(*given("P(1)"), "n", successor_step(), read("all x. P(x)")),
+    lambda: k.induction(*given("P(0)"), "m", successor_step(), read("all x. P(x)")),
+    lambda: k.induction(*given("P(0)"), "n", successor_step(), read("all x. P(x)|q")),
+    lambda: k.induction(*given("P(0)"), "n", *given("q"), read("all x. P(x)")),
     lambda: k.induction(*given("P(0)"), "n", *given("P(n)"), read("all x. P(x)")),
     lambda: k.induction(*given("P(0)"), "n", *given("P(s(n))"), read("all x. P(x)")),
     lambda: k.induction(*given("R(0,n)"), "n", *given("R(s(n),n)"), read("all x. R(x,n)")),
