@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeVar
 from lmgym.errors import EmptyProblemSetError
 from lmgym.logic.fitch import Line, Sequent
 from lmgym.logic.kernel import Formula, predicate
-from lmgym.logic.proof_search import find_short_proof, is_provable
+from lmgym.logic.proof_search import find_proof, find_short_proof, is_provable
 from lmgym.logic.proof_search.table import Table
 from lmgym.tasks.base import HASHED_SPLITS, split_of
 from lmgym.tasks.proof.canonical import canonical_text
@@ -25,6 +25,10 @@ _Item = TypeVar("_Item")
 
 DRAWS_PER_LENGTH: Final = 200
 """Draws for one problem after which any length of proof will do."""
+
+
+SLACK: Final = 2
+"""Lines that a natural proof may have above the level's before it is worth shortening."""
 
 
 class Drawn(NamedTuple):
@@ -84,7 +88,7 @@ def draw_sequents(knobs: Knobs, split: str, count: int, words: Words) -> list[Dr
 
 def _draw(knobs: Knobs, num_lines: int, split: str, words: Words) -> Drawn | None:
     """Returns a problem made for proofs of ``num_lines`` lines, None if it is not usable."""
-    premises, goal = construct_sequent(knobs, num_lines, words)
+    premises, goal = construct_sequent(knobs, num_lines + words.below(1 + num_lines // 3), words)
     if goal in premises or not premises:
         return None
     table = Table((*premises, goal))
@@ -106,10 +110,12 @@ def _draw(knobs: Knobs, num_lines: int, split: str, words: Words) -> Drawn | Non
     if knobs.logic != "any" and _is_intuitionistic(premises, goal) != (knobs.logic == "intuitionistic"):
         return None
     sequent = _disguise(premises, goal, words)
-    found = find_short_proof(sequent, classical=knobs.logic != "intuitionistic", max_states=knobs.max_states)
-    if found is None or not _fits(knobs, sequent, found.lines, found.min_lines):
+    is_classical = knobs.logic != "intuitionistic"
+    natural = find_proof(sequent, classical=is_classical)
+    if natural is None or not knobs.min_lines <= len(natural) <= knobs.max_lines + SLACK:
         return None
-    return Drawn(key, sequent, found.lines, found.min_lines)
+    found = find_short_proof(sequent, classical=is_classical, max_states=knobs.max_states)
+    return Drawn(key, sequent, *found) if found is not None and _fits(knobs, *found) else None
 
 
 def _is_intuitionistic(premises: Sequence[Formula], goal: Formula) -> bool | None:
@@ -152,13 +158,10 @@ def _shuffle(items: list[_Item], words: Words) -> list[_Item]:
     return items
 
 
-def _fits(knobs: Knobs, sequent: Sequent, proof: tuple[Line, ...], min_lines: int) -> bool:
-    depth = max((line.depth for line in proof), default=0)
-    cited = {number for line in proof for number in line.lines}
-    idle = sum(number not in cited for number in range(1, len(sequent.premises) + 1))
+def _fits(knobs: Knobs, proof: tuple[Line, ...], min_lines: int) -> bool:
+    depth = max([line.depth for line in proof])
     return (
-        knobs.min_lines <= min_lines
-        and len(proof) <= knobs.max_lines
+        knobs.min_lines <= len(proof) <= knobs.max_lines
+        and 3 * min_lines >= 2 * knobs.min_lines
         and knobs.min_depth <= depth <= knobs.max_depth
-        and idle == knobs.num_distractors
     )

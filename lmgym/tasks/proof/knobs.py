@@ -31,7 +31,7 @@ class Knobs:
     num_atoms: int = 3
     """Different atoms of premises and goal, at most; they are drawn from as many names."""
     num_distractors: int = 0
-    """Premises that the proof does not cite."""
+    """Premises without which the goal follows as well."""
     logic: Logic = "any"
     """Whether a proof needs a classical rule ("classical"), needs none, or either."""
     max_states: int = 150
@@ -44,8 +44,11 @@ class Knobs:
 
 
 LEVELS: Final[Mapping[int, Knobs]] = {
-    1: Knobs(min_lines=1, max_lines=2, connectives=("and", "or", "implies")),
-    2: Knobs(min_lines=2, max_lines=3, connectives=("and", "or", "implies"), num_atoms=4, num_distractors=1),
+    1: Knobs(min_lines=1, max_lines=2, connectives=("and", "or", "implies"), logic="intuitionistic"),
+    2: Knobs(
+        min_lines=2, max_lines=3, connectives=("and", "or", "implies"), num_atoms=4, num_distractors=1,
+        logic="intuitionistic",
+    ),
     3: Knobs(min_lines=2, max_lines=4, num_atoms=4, num_distractors=1, logic="intuitionistic"),
     4: Knobs(
         min_lines=3, max_lines=5, min_depth=1, max_depth=1, connectives=("and", "or", "implies"),
