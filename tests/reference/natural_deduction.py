@@ -1,8 +1,8 @@
 """An independent checker of the language of docs/proofs.md, written from that page and sharing no code.
 
-Terms are ("v", name) and ("f", name, arguments); formulas ("P", name, arguments), ("=", a, b), ("F",), ("T",),
-("~", A), (sign, A, B), ("all", x, A), ("ex", x, A) with named variables. Slow and plain on purpose: every
-comparison walks both formulas with the pairs of variables that are bound there.
+Terms are ("v", name) and ("f", name, arguments); formulas ("P", name, arguments), ("=", a, b), ("F",),
+("T",), ("~", A), (sign, A, B), ("all", x, A), ("ex", x, A) with named variables. Slow and plain on purpose:
+every comparison walks both formulas with the pairs of variables that are bound there.
 """
 
 from __future__ import annotations
@@ -255,8 +255,8 @@ class Result(NamedTuple):
 
 
 _RULES = {
-    "pr", "as", "R", "&I", "&E", "|I", "|E", "->I", "->E", "<->I", "<->E", "~I", "~E", "FE", "TI", "DNE", "RAA",
-    "LEM", "allI", "allE", "exI", "exE", "=I", "=E", "IND",
+    "pr", "as", "R", "&I", "&E", "|I", "|E", "->I", "->E", "<->I", "<->E", "~I", "~E", "FE", "TI", "DNE",
+    "RAA", "LEM", "allI", "allE", "exI", "exE", "=I", "=E", "IND",
 }  # fmt: skip
 _UNICODE = {"∧": "&", "∨": "|", "→": "->", "↔": "<->", "¬": "~", "⊥": "F", "⊤": "T", "∀": "all", "∃": "ex"}
 _CITED = r"(?:0|[1-9]\d*)(?:-(?:0|[1-9]\d*))?"
@@ -283,7 +283,8 @@ class Proof:
         wanted = parse(goal, signature)
         assert wanted is not None and None not in read, (premises, goal)
         self.goal = wanted
-        self.lines = [Placed(formula, (), (formula,)) for formula in read if formula is not None]
+        self.premises = tuple(formula for formula in read if formula is not None)
+        self.lines = [Placed(formula, (), (formula,)) for formula in self.premises]
         self.stack: tuple[Box, ...] = ()
         self.boxes: list[Box] = []
 
@@ -388,7 +389,6 @@ class _Rules:
         self.proof, self.goal, self.rests = proof, goal, rests
         self.given = [line.formula for line in lines]
         self.boxes = [(start.formula, end.formula) for start, end in boxes]
-        self.lines = lines
 
     def check(self, rule: str) -> None:
         if rule in ("DNE", "RAA", "LEM") and not self.proof.classical:

@@ -1,0 +1,211 @@
+"""Mutated proofs: one thing of a right proof is changed, and two checkers that share no code must agree.
+
+In: problems of the generators with their proofs. Out: for each mutation what both checkers say of it, and
+whether every line that was accepted follows from what it stands under.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from lmgym.logic.fitch import Line, Sequent, begin, check_text, write_line
+from lmgym.logic.notation import write_formula
+from lmgym.logic.signature import signature_of
+from lmgym.tasks.proof import first_order
+from lmgym.tasks.proof.draw import draw_sequents
+from lmgym.tasks.proof.knobs import LEVELS
+from lmgym.tasks.stream import Words
+from tests.cross_checks.truth_tables import follows
+from tests.reference import natural_deduction as slow
+
+KINDS = (
+    "formula", "rule", "citation", "depth", "number", "swap", "delete", "duplicate", "renumber", "character",
+)  # fmt: skip
+RULES = (
+    "pr", "as", "R", "&I", "&E", "|I", "|E", "->I", "->E", "<->I", "<->E", "~I", "~E", "FE", "TI", "DNE",
+    "RAA", "LEM", "allI", "allE", "exI", "exE", "=I", "=E", "IND",
+)  # fmt: skip
+_LINE = re.compile(r"(\d+)\. (\|*)(.*?) (\S+)(?: ([\d,-]+))?")
+_PIECE = re.compile(r"<->|->|[A-Za-z][A-Za-z0-9_]*|\d+|\S")
+
+
+class Given(NamedTuple):
+    """A problem, as both checkers take it."""
+
+    level: str
+    sequent: Sequent
+    lines: tuple[str, ...]
+    """Of a right proof, as text."""
+    classical: bool = True
+
+
+class Outcome(NamedTuple):
+    """What came of one text."""
+
+    agrees: bool
+    """Whether both accept the same lines and say the same of the goal."""
+    is_sound: bool
+    """Whether every accepted line follows; only propositional ones are looked at."""
+    is_accepted: bool
+    is_proved: bool
+    note: str
+    """Both results in words."""
+
+
+def write_proof(sequent: Sequent, proof: Sequence[Line]) -> tuple[str, ...]:
+    """Returns the lines after the premises as text."""
+    first = len(sequent.premises) + 1
+    return tuple(write_line(line, at) for at, line in enumerate(proof, first))
+
+
+def draw_given(num_each: int, seed: int, levels: Sequence[int] = tuple(LEVELS)) -> list[Given]:
+    """Returns ``num_each`` problems of the propositional ``levels`` and of every first-order level."""
+    found = []
+    for level in levels:
+        knobs, words = LEVELS[level], Words(np.random.default_rng((seed, level)))
+        for drawn in draw_sequents(knobs, "train", num_each, words):
+            found.append(
+                Given(f"propositional {level}", drawn.sequent, write_proof(drawn.sequent, drawn.proof))
+            )
+    for level, shape in enumerate(first_order.LEVELS, 1):
+        words, count = Words(np.random.default_rng((seed, 100 + level))), 0
+        while count < num_each:
+            drawn_too = first_order.draw_first_order(shape, "train", True, words)
+            if drawn_too is not None:
+                count += 1
+                lines = write_proof(drawn_too.sequent, drawn_too.proof)
+                found.append(Given(f"first-order {level}", drawn_too.sequent, lines))
+    return found
+
+
+def compare(given: Given, text: str) -> Outcome:
+    """Returns what the checkers say of ``text``, and whether what was accepted follows."""
+    sequent, signature = given.sequent, signature_of(*given.sequent.premises, given.sequent.goal)
+    fast = check_text(begin(sequent, classical=given.classical), text, signature)
+    proof = begin_slow(given)
+    result = slow.check_text(proof, text)
+    num_fast = len(fast.state.lines) - len(sequent.premises)
+    said = (num_fast, fast.refusal is not None, fast.state.is_proved)
+    return Outcome(
+        said == result[:3],
+        all(is_line_sound(proof, line) is not False for line in proof.lines),
+        not result.is_refused,
+        result.is_proved,
+        f"kernel {said} {fast.refusal}, reference {tuple(result)}",
+    )
+
+
+def begin_slow(given: Given) -> slow.Proof:
+    """Returns the proof without lines for the independent checker."""
+    sequent = given.sequent
+    signature = signature_of(*sequent.premises, sequent.goal)
+    symbols = tuple(sorted(signature.functions.items())), tuple(sorted(signature.predicates.items()))
+    premises = [write_formula(premise) for premise in sequent.premises]
+    return slow.Proof(premises, write_formula(sequent.goal), classical=given.classical, signature=symbols)
+
+
+def is_line_sound(proof: slow.Proof, line: slow.Placed) -> bool | None:
+    """Returns whether a line follows from premises and open assumptions; None where no table can tell."""
+    assumed = [proof.lines[box.start - 1].formula for box in line.boxes]
+    return follows((*proof.premises, *assumed), line.formula)
+
+
+def mutate(given: Given, kind: str, rng: random.Random) -> str:
+    """Returns the proof's text with one change of a kind; sometimes that changes nothing."""
+    lines = list(given.lines)
+    at = rng.randrange(len(lines))
+    if kind in ("swap", "delete", "duplicate", "renumber"):
+        return _restructure(lines, at, kind, rng)
+    if kind == "character":
+        place = rng.randrange(len(lines[at]) + 1)
+        new = rng.choice(["", *" |&~()->.,=px0123F"])
+        lines[at] = lines[at][:place] + new + lines[at][place + rng.randrange(2) :]
+        return "\n".join(lines)
+    match = _LINE.fullmatch(lines[at])
+    assert match, lines[at]
+    number, bars, formula, rule, cited = match.groups()
+    cited = cited or ""
+    if kind == "formula":
+        formula = _other_formula(given, formula, rng)
+    elif kind == "rule":
+        rule = rng.choice(RULES)
+    elif kind == "citation":
+        cited = _other_citation(cited, int(number), rng)
+    elif kind == "depth":
+        bars = "|" * max(0, len(bars) + rng.choice((-1, 1, 1, -2)))
+    else:
+        number = str(max(0, int(number) + rng.choice((-1, 1, 10))))
+    lines[at] = f"{number}. {bars}{formula} {rule}{' ' if cited else ''}{cited}"
+    return "\n".join(lines)
+
+
+def _restructure(lines: list[str], at: int, kind: str, rng: random.Random) -> str:
+    """Moves, drops or doubles a line; numbers are left out, so that the rest can be right by chance."""
+    bare = [line.partition(" ")[2] for line in lines]
+    if kind == "delete":
+        del bare[at]
+    elif kind == "duplicate":
+        bare.insert(rng.randrange(len(bare) + 1), bare[at])
+    elif kind == "swap":
+        other = min(at + 1, len(bare) - 1) if rng.random() < 0.7 else rng.randrange(len(bare))
+        bare[at], bare[other] = bare[other], bare[at]
+    else:  # one line more in front, and the citations are left as they are or moved by one
+        is_moved = rng.random() < 0.5
+        bare.insert(at, "T TI")
+        bare = [re.sub(r"\d+(?=[\d,-]*$)", _add_one, line) if is_moved else line for line in bare]
+    return "\n".join(bare)
+
+
+def _add_one(match: re.Match[str]) -> str:
+    return str(int(match[0]) + 1)
+
+
+def _other_formula(given: Given, formula: str, rng: random.Random) -> str:
+    """Returns another formula of the proof, or this one with one token changed."""
+    if rng.random() < 0.35:
+        matches = [_LINE.fullmatch(line) for line in given.lines]
+        texts = [match[3] for match in matches if match]
+        texts += [write_formula(each) for each in (*given.sequent.premises, given.sequent.goal)]
+        return rng.choice(texts)
+    pieces = _PIECE.findall(formula)
+    at = rng.randrange(len(pieces))
+    piece = pieces[at]
+    if piece in ("&", "|", "->", "<->"):
+        pieces[at] = rng.choice(("&", "|", "->", "<->"))
+    elif piece in ("all", "ex"):
+        pieces[at] = {"all": "ex", "ex": "all"}[piece]
+    elif piece == "~":
+        del pieces[at]
+    elif piece[0].isalnum():
+        names = [each for each in pieces if each[0].isalnum() and each not in ("all", "ex")]
+        pieces[at] = rng.choice([*names, "p", "q", "x", "F", "~" + piece])
+    return " ".join(pieces)
+
+
+def _other_citation(cited: str, number: int, rng: random.Random) -> str:
+    pieces = re.split(r"([,-])", cited) if cited else [str(rng.randrange(1, number + 1))]
+    at = rng.randrange(0, len(pieces), 2)
+    choice = rng.random()
+    if choice < 0.6:
+        pieces[at] = str(rng.randrange(0, number + 2))
+    elif choice < 0.75:
+        pieces = pieces[at + 1 :][1:] or pieces[: max(0, at - 1)]
+    elif choice < 0.9:
+        pieces = [*pieces, rng.choice(",-"), str(rng.randrange(1, number + 1))]
+    else:
+        pieces = list(reversed(pieces))
+    return "".join(pieces)
+
+
+def mutations(problems: Sequence[Given], count: int, seed: int) -> Iterator[tuple[Given, str, str]]:
+    """Yields ``count`` mutations: the problem, the kind, the text. Every problem and kind comes in turn."""
+    rng = random.Random(seed)
+    for at in range(count):
+        given = problems[at % len(problems)]
+        kind = KINDS[(at // len(problems) + at) % len(KINDS)]
+        yield given, kind, mutate(given, kind, rng)
