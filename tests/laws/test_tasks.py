@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,10 +29,12 @@ from lmgym.tasks.nim.task import Nim
 from lmgym.tasks.order.task import Order
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
 from lmgym.tasks.rewrite.task import Rewrite
+from lmgym.tasks.rocq.task import Rocq
 from lmgym.tasks.sliding_puzzle.task import SlidingPuzzle
 from lmgym.tasks.tic_tac_toe.task import TicTacToe
 from lmgym.tasks.word_problem.task import WordProblem
 from lmgym.tasks.wordle.task import Wordle
+from tests.registered import has_rocq
 
 CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     *((Math, {"level": level}) for level in range(1, 11)),
@@ -85,10 +88,13 @@ CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     *((TicTacToe, {"level": level}) for level in (1, 2, 3)),
     (TicTacToe, {"level": 1, "opponent": "mixed", "mistakes": 0.5}),
     *((Metamath, {"level": level}) for level in (1, 6)),
-    (Metamath, {"level": 2, "turns": "labels"}),
-    (Metamath, {"level": 3, "proof_format": "essential", "distractors": None}),
-    (Metamath, {"turns": "labels", "proof_format": "essential", "feedback": "short"}),
+    (Metamath, {"level": 2, "turn": "label"}),
+    (Metamath, {"level": 3, "proof_format": "essential", "num_distractors": None}),
+    (Metamath, {"turn": "label", "proof_format": "essential", "feedback": "short"}),
 ]
+if has_rocq():
+    small = Path(__file__).parents[1] / "lmgym" / "tasks" / "rocq_small.v"
+    CONFIGS += [(Rocq, {"statements": small, "level": None, "turns": turns}) for turns in ("tactics", "proof")]
 NAMES = [f"{make.__name__}({','.join(f'{k}={v}' for k, v in options.items())})" for make, options in CONFIGS]
 TASKS = [make(**options) for make, options in CONFIGS]  # type: ignore[call-arg]
 

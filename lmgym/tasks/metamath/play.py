@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from lmgym.logic.metamath import Assertion, Refusal
 from lmgym.records import Problem, StepVerdict, Turn
 from lmgym.tasks.metamath.formats import MAX_LABELS, Format
@@ -110,6 +112,16 @@ class Rules:
                 return Played(proof, following)
             proof = following
         return Played(proof, None)
+
+    def spoil(self, problem: Problem, rng: np.random.Generator) -> tuple[str, ...]:
+        """Returns the known proof with one label changed, so that some label is refused."""
+        known: tuple[str, ...] = problem.reference.proof
+        for _ in range(8):
+            at, other = int(rng.integers(len(known))), known[int(rng.integers(len(known)))]
+            labels = (*known[:at], other, *known[at + 1 :])
+            if self.play(problem, self.begin(problem), labels).refusal is not None:
+                return labels
+        return (*known[:-1], known[-1] + known[-1][-1])
 
     def play_text(self, problem: Problem, text: str) -> Played:
         """Plays the labels of a whole proof and judges its end; takes any text."""

@@ -19,12 +19,15 @@ from lmgym.tasks.stream import Draft, Words
 class Poser:
     """Makes problems of a level's theorems."""
 
-    def __init__(self, library: Library, level: int, distractors: int | None, spare: int | None) -> None:
+    def __init__(
+        self, library: Library, level: int, distractors: int | None, spare: int | None, preface: str
+    ) -> None:
         """Sets what is posed; ``spare`` turns are announced in the prompt, None: it speaks of no turns."""
         self._library = library
         self._level = level
         self._distractors = distractors
         self._spare = spare
+        self._preface = preface
         self._has_variables = library.format.is_usable_syntax
         self._statements: dict[str, Statement] = {}
         posed = library.at_level(level)
@@ -38,10 +41,10 @@ class Poser:
     @property
     def name(self) -> str:
         """What decides the problems."""
-        spare = "" if self._spare is None else f",spare_turns={self._spare}"
+        spare = "" if self._spare is None else f",spare_labels={self._spare}"
         return (
             f"Metamath({self._library.name},{self._library.digest},{self._library.format.name},"
-            f"level={self._level},distractors={self._distractors}{spare})"
+            f"level={self._level},num_distractors={self._distractors},instruct={bool(self._preface)}{spare})"
         )
 
     @cached_property
@@ -79,7 +82,7 @@ class Poser:
         if self._distractors is not None:
             chosen = self._choose(lemma, statement.needed, words)
             shown = sorted((*statement.needed, *chosen), key=lambda assertion: assertion.number)
-        prompt = write_prompt(statement, shown, with_variables=self._has_variables)
+        prompt = self._preface + write_prompt(statement, shown, with_variables=self._has_variables)
         if self._spare is not None:
             prompt += f"({reference.num_turns} left)\n"
         return Draft(prompt, reference, lemma.key, float(self._level))
@@ -124,7 +127,7 @@ class Poser:
     def max_prompt_chars(self) -> int:
         """Upper bound on the length of a prompt of any split."""
         turns = "" if self._spare is None else f"({self.max_labels + self._spare} left)\n"
-        longest = max(self._base_chars(lemma) for lemma in self.lemmas) + len(turns)
+        longest = max(self._base_chars(lemma) for lemma in self.lemmas) + len(self._preface + turns)
         if not self._distractors:
             return longest
         last = max(lemma.theorem.number for lemma in self.lemmas)

@@ -18,8 +18,15 @@ from lmgym.tasks.metamath.formats import FORMATS
 from lmgym.tasks.metamath.library import MAX_LEVEL, PRESETS, load_library
 from lmgym.tasks.metamath.play import PlayState, Rules
 from lmgym.tasks.metamath.problems import Poser
-from lmgym.tasks.metamath.text import MAX_MESSAGE_CHARS, MAX_STACK_CHARS, full_reply, short_reply, write_stack
-from lmgym.tasks.options import check_choice, check_int
+from lmgym.tasks.metamath.text import (
+    MAX_MESSAGE_CHARS,
+    MAX_STACK_CHARS,
+    full_reply,
+    short_reply,
+    write_instructions,
+    write_stack,
+)
+from lmgym.tasks.options import check_choice, check_fraction, check_int
 from lmgym.tasks.stream import ProblemStream
 
 _LONGEST_REASON = len("undetermined")
@@ -46,11 +53,13 @@ class Metamath(Task):
         preset: str | None = None,
         path: str | Path | None = None,
         proof_format: Literal["normal", "essential"] = "normal",
-        turns: Literal["proof", "labels"] = "proof",
-        distractors: int | None = 2,
-        feedback: Literal["full", "short"] = "full",
-        spare_turns: int = 4,
+        turn: Literal["proof", "label"] = "proof",
+        num_distractors: int | None = 2,
+        feedback: Literal["short", "state"] = "state",
+        spare_labels: int = 4,
         max_refusals: int = 3,
+        prompt_style: Literal["plain", "instruct"] = "plain",
+        demonstration_quality: float = 1.0,
     ) -> None:
         """Reads the database and verifies its proofs.
 
@@ -59,13 +68,16 @@ class Metamath(Task):
             preset: "set.mm propositional" (the default), "ql", "hol", "demo0" or "miu".
             path: instead, a database of your own, .mm or .mm.gz.
             proof_format: "normal": every label; "essential": only the logical steps, the syntax is filled in.
-            turns: a whole "proof" in one turn, or turn by turn one of its "labels".
-            distractors: statements that the prompt lists beside those that the known proof uses, 0 to 50;
+            turn: what one turn of the agent is: the whole "proof", or one "label" that is answered.
+            num_distractors: statements that the prompt lists beside those that the known proof uses, 0 to 50;
                 None: it lists none at all.
-            feedback: with ``turns="labels"``, a reply shows the stack and why a label was refused ("full") or
-                says only that it was, and for what reason ("short").
-            spare_turns: turns that an episode has beyond the known proof's labels, 0 to 64.
-            max_refusals: refused turns that end the episode, 1 to 64.
+            feedback: replies between two labels say why a label was refused and show the stack ("state"), or
+                are a blank or the reason in a word ("short").
+            spare_labels: turns that an episode of ``turn="label"`` has beyond the known proof's labels, 0 to 64.
+            max_refusals: refused labels that end an episode of ``turn="label"``, 1 to 64.
+            prompt_style: "plain": statements only; "instruct": how proofs are written is explained first.
+            demonstration_quality: probability in [0, 1] that a demonstration is right; the others have a label
+                that is refused.
 
         Raises:
             InvalidValueError: a value out of its range, or both ``preset`` and ``path``.
@@ -82,31 +94,37 @@ class Metamath(Task):
             source = Path(path).expanduser()
         else:
             raise InvalidValueError(f"path must be a path, got {path!r}.")
-        self._turns = check_choice("turns", turns, ("proof", "labels"))
-        self._distractors = None if distractors is None else check_int("distractors", distractors, 0, 50)
-        self._feedback = check_choice("feedback", feedback, ("full", "short"))
-        self._spare = check_int("spare_turns", spare_turns, 0, 64)
+        self._turn = check_choice("turn", turn, ("proof", "label"))
+        self._distractors = (
+            None if num_distractors is None else check_int("num_distractors", num_distractors, 0, 50)
+        )
+        self._feedback = check_choice("feedback", feedback, ("short", "state"))
+        self._spare = check_int("spare_labels", spare_labels, 0, 64)
         self._max_refusals = check_int("max_refusals", max_refusals, 1, 64)
+        check_choice("prompt_style", prompt_style, ("plain", "instruct"))
+        self._quality = check_fraction("demonstration_quality", demonstration_quality)
         check_int("level", level, 1, MAX_LEVEL)
         self._library = load_library(source, self._format)
         self._level = check_int("level", level, 1, len(self._library.bounds))
         self._options: dict[str, object] = dict(
-            preset=preset, path=path, proof_format=proof_format, turns=turns, distractors=distractors,
-            feedback=feedback, spare_turns=spare_turns, max_refusals=max_refusals,
+            preset=preset, path=path, proof_format=proof_format, turn=turn, num_distractors=num_distractors,
+            feedback=feedback, spare_labels=spare_labels, max_refusals=max_refusals,
+            prompt_style=prompt_style, demonstration_quality=demonstration_quality,
         )  # fmt: skip
         self._rules = Rules(self._library)
-        spare = self._spare if self._turns == "labels" else None
-        self._poser = Poser(self._library, self._level, self._distractors, spare)
+        spare = self._spare if self._turn == "label" else None
+        preface = write_instructions(self._format, self._turn) if prompt_style == "instruct" else ""
+        self._poser = Poser(self._library, self._level, self._distractors, spare, preface)
         self._stream = ProblemStream(self._poser.name, self._poser.draw_block)
 
     @property
     def fingerprint(self) -> str:
-        play = f",{self._feedback},{self._max_refusals}" if self._turns == "labels" else ""
-        return f"{self._poser.name[:-1]},turns={self._turns}{play})"
+        play = f",{self._feedback},{self._max_refusals}" if self._turn == "label" else ""
+        return f"{self._poser.name[:-1]},turn={self._turn}{play})"
 
     @property
     def alphabet(self) -> str:
-        return string.ascii_letters + string.digits + "-_." + (" " if self._turns == "proof" else "")
+        return string.ascii_letters + string.digits + "-_." + (" " if self._turn == "proof" else "")
 
     @cached_property
     def max_prompt_chars(self) -> int:
@@ -114,7 +132,7 @@ class Metamath(Task):
 
     @cached_property
     def max_reply_chars(self) -> int:
-        if self._turns == "proof":
+        if self._turn == "proof":
             return 0
         if self._feedback == "short":
             return len("\nno: \n") + _LONGEST_REASON
@@ -132,11 +150,11 @@ class Metamath(Task):
 
     @property
     def max_turns(self) -> int:
-        return self._poser.max_labels + self._spare if self._turns == "labels" else 1
+        return self._poser.max_labels + self._spare if self._turn == "label" else 1
 
     @cached_property
     def default_max_new_tokens(self) -> int:
-        if self._turns == "proof":
+        if self._turn == "proof":
             return max(len(" ".join(lemma.proof)) for lemma in self._poser.lemmas) + 1
         return max(len(label) for lemma in self._poser.lemmas for label in lemma.proof) + 1
 
@@ -164,7 +182,7 @@ class Metamath(Task):
         return PlayState(problem, self._rules.begin(problem), problem.reference.num_turns)
 
     def respond(self, state: PlayState, turn: Turn) -> Response:
-        if self._turns == "proof":
+        if self._turn == "proof":
             return Response(state._replace(num_turns_left=0), None, True)
         new = self._rules.take_turn(state, turn)
         if self._is_over(new):
@@ -196,7 +214,7 @@ class Metamath(Task):
         return state, verdicts, reasons
 
     def verify(self, transcript: Transcript) -> Verdict:
-        return (self._verify_proof if self._turns == "proof" else self._verify_labels)(transcript)
+        return (self._verify_proof if self._turn == "proof" else self._verify_labels)(transcript)
 
     def _verify_proof(self, transcript: Transcript) -> Verdict:
         refused = unfinished(transcript)
@@ -222,7 +240,7 @@ class Metamath(Task):
         """Returns one verdict for each line: "right" if all of its labels go on along the known proof."""
         problem = transcript.problem
         agent = [turn for turn in transcript.turns if turn.role == "agent"]
-        if self._turns == "proof":
+        if self._turn == "proof":
             lines = [line for turn in agent for line in cut_lines(turn.text)]
             checked = self._rules.check_lines(problem, lines, MAX_LINES)
             return (*checked, *(TOO_MANY for _ in lines[MAX_LINES:]))
@@ -232,14 +250,16 @@ class Metamath(Task):
         )
 
     def demonstrations(self, problem: Problem, rng: np.random.Generator) -> tuple[str, ...]:
-        """Returns the database's proof."""
+        """Returns the database's proof, or one with a label that is refused."""
         proof: tuple[str, ...] = problem.reference.proof
-        return (" ".join(proof),) if self._turns == "proof" else proof
+        if rng.random() >= self._quality:
+            proof = self._rules.spoil(problem, rng)
+        return (" ".join(proof),) if self._turn == "proof" else proof
 
     def hint(self, problem: Problem, turns: tuple[Turn, ...]) -> str | None:
         """Returns the known proof's next label wherever the stack is one of the known proof's."""
         proof: tuple[str, ...] = problem.reference.proof
-        if self._turns == "proof":
+        if self._turn == "proof":
             return None if turns else " ".join(proof)
         state = self._replay(problem, turns)[0]
         place = self._rules.place(problem, state.proof)
@@ -247,7 +267,7 @@ class Metamath(Task):
 
     def optimal_value(self, problem: Problem, turns: tuple[Turn, ...], partial: str) -> float | None:
         """Returns 1.0 where the known proof can still be completed, 0.0 where all is over, else None."""
-        if self._turns == "proof":
+        if self._turn == "proof":
             if turns:
                 return float(self.verify(Transcript(problem, turns)).status == "correct")
             return self._value_of_text(problem, partial)

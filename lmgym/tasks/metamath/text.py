@@ -13,6 +13,21 @@ MAX_MESSAGE_CHARS = 160
 MAX_STACK_CHARS = 2000
 """Of a stack in a reply; of a larger one the top is shown."""
 
+_INSTRUCTIONS = (
+    "Prove the last line in Metamath. A proof is a list of labels in reverse Polish order. The label of a "
+    "hypothesis puts it on a stack. The label of an axiom or theorem takes from the top of the stack what "
+    "stands before => (its variables replaced by any expressions, the last one on top) and puts back what "
+    "stands behind it. In the end the line to be proved must be all there is on the stack.\n"
+)
+_ESSENTIAL = (
+    "Write logical steps only; the expressions that variables stand for are found by unification (?1, ?2 are "
+    "still open).\n"
+)
+_ASK = {
+    "proof": "Answer with the labels of the proof only, separated by blanks.\n\n",
+    "label": "Answer with one label at a time.\n\n",
+}
+
 
 class Statement(NamedTuple):
     """What the prompt says of a theorem, its list of assertions aside."""
@@ -23,6 +38,11 @@ class Statement(NamedTuple):
     """What the known proof uses, in the database's order."""
     goal: str
     """Lines of the distinct variables, the logical hypotheses and the assertion."""
+
+
+def write_instructions(proof_format: str, turn: str) -> str:
+    """Returns the explanation that stands before a problem with ``prompt_style="instruct"``."""
+    return _INSTRUCTIONS + (_ESSENTIAL if proof_format == "essential" else "") + _ASK[turn]
 
 
 def write_hypothesis(hypothesis: Hypothesis) -> str:
