@@ -1,9 +1,9 @@
-"""Drawing first-order sequents with a proof: a shape, a chain of steps in it, and premises that nothing needs."""
+"""Drawing first-order sequents with a proof: a shape, a chain of steps, and premises that nothing needs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import dataclasses
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from lmgym.logic.fitch import Line, Sequent
@@ -30,8 +30,15 @@ class FirstOrder:
     """Premises that nothing needs."""
     max_premises: int = 5
     """Premises in all; every problem of "ood_length" has more."""
-    is_classical: bool = False
-    """True: some of the shapes need a classical rule."""
+    logic: str = "intuitionistic"
+    """"intuitionistic": no problem needs a classical rule; "classical": all do; "any": some do."""
+    sizes: tuple[int, int, int, int]
+    """Lines of a proof, characters of a line, of a proof and of a prompt, at most, over all splits."""
+
+    @property
+    def name(self) -> str:
+        """Every field, in a text that is stable between versions of Python."""
+        return ",".join(f"{field.name}={getattr(self, field.name)}" for field in dataclasses.fields(self))
 
 
 _ONE = ("of_one", "some_of_one", "one_of_all")
@@ -42,18 +49,21 @@ _FLAT_STEPS = ("imply", "split", "join", "curried", "equivalent")
 _BOXED_STEPS = ("cases", "exclude", "refute")
 _TERM_STEPS = ("image", "fixed", "through", "witness")
 
+_ALL_STEPS = (*_FLAT_STEPS, *_BOXED_STEPS, *_TERM_STEPS)
+
 LEVELS: tuple[FirstOrder, ...] = (
-    FirstOrder(shapes=_ONE, steps=_FLAT_STEPS),
+    FirstOrder(shapes=_ONE, steps=_FLAT_STEPS, sizes=(18, 32, 400, 224)),
     FirstOrder(
-        shapes=(*_ONE, *_BOXED), steps=(*_FLAT_STEPS, *_BOXED_STEPS), max_distractors=2, max_premises=7
+        shapes=(*_ONE, *_BOXED), steps=(*_FLAT_STEPS, *_BOXED_STEPS), max_distractors=2, max_premises=7,
+        sizes=(38, 40, 960, 336),
     ),
     FirstOrder(
-        shapes=(*_ONE, *_BOXED, *_MIXED), steps=(*_FLAT_STEPS, *_BOXED_STEPS, *_TERM_STEPS),
-        max_distractors=2, max_premises=8,
+        shapes=(*_ONE, *_BOXED, *_MIXED), steps=_ALL_STEPS, max_distractors=2, max_premises=8,
+        sizes=(40, 56, 1000, 336),
     ),
     FirstOrder(
-        shapes=(*_BOXED, *_MIXED, *_NEGATED), steps=(*_FLAT_STEPS, *_BOXED_STEPS, *_TERM_STEPS),
-        min_steps=0, max_steps=4, max_distractors=3, max_premises=10, is_classical=True,
+        shapes=(*_BOXED, *_MIXED, *_NEGATED), steps=_ALL_STEPS, min_steps=0, max_steps=4, max_distractors=3,
+        max_premises=10, logic="any", sizes=(56, 56, 1400, 480),
     ),
 )  # fmt: skip
 """The first-order levels, easiest first."""
@@ -67,7 +77,17 @@ class DrawnSequent(NamedTuple):
     proof: tuple[Line, ...]
 
 
-def draw_first_order(knobs: FirstOrder, split: str, classical: bool, words: Words) -> DrawnSequent | None:
+def with_logic(knobs: FirstOrder, logic: str) -> FirstOrder:
+    """Returns ``knobs`` with those shapes only that ``logic`` admits."""
+    if logic == "classical":
+        return replace(knobs, shapes=CLASSICAL_SHAPES, logic=logic)
+    shapes = knobs.shapes
+    if logic == "intuitionistic":
+        shapes = tuple(name for name in shapes if name not in CLASSICAL_SHAPES)
+    return replace(knobs, shapes=shapes, logic=logic)
+
+
+def draw_first_order(knobs: FirstOrder, split: str, words: Words) -> DrawnSequent | None:
     """Returns a provable sequent for ``split``, None if what was drawn does not belong there.
 
     "ood_length" has more steps, and more premises than any problem of the other splits.
@@ -75,11 +95,9 @@ def draw_first_order(knobs: FirstOrder, split: str, classical: bool, words: Word
     Args:
         knobs: the level's.
         split: where it is to belong.
-        classical: False leaves out what needs a classical rule.
         words: the source of randomness.
     """
     is_longer = split == "ood_length"
-    shapes = [name for name in knobs.shapes if classical or name not in CLASSICAL_SHAPES]
     num_steps = _draw_num_steps(knobs, is_longer, words)
     pen, facts = Pen(words), list[Property]()
 
@@ -90,7 +108,7 @@ def draw_first_order(knobs: FirstOrder, split: str, classical: bool, words: Word
             facts.append(fact.has)
         return fact
 
-    goal = SHAPES[shapes[words.below(len(shapes))]](pen, chain)
+    goal = SHAPES[knobs.shapes[words.below(len(knobs.shapes))]](pen, chain)
     num_distractors = knobs.max_distractors if is_longer else words.below(knobs.max_distractors + 1)
     for _ in range(num_distractors):
         _distract(pen, facts)

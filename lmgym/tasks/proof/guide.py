@@ -1,8 +1,8 @@
 """How much of a known proof is there already in another one, and which of its lines is to be written next.
 
-A known proof guides whoever left its path, too: a line of it is there if its formula stands in scope, a box if
-one from the same assumption to the same end does. What is missing can be written in the known proof's order, so
-the number of missing lines is an upper bound on the lines that the proof still needs.
+A known proof guides whoever left its path, too: a line of it is there if its formula stands in scope, a box
+if one from the same assumption to the same end does. What is missing can be written in the known proof's
+order, so the number of missing lines is an upper bound on the lines that the proof still needs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The play of ``lmgym/Proof-v0``: which lines a text adds to a proof, and why one is refused.
 
-Everything here is a pure function of the state and the text, so a transcript can be played again and its outcome
-verified from the agent's texts alone. What a line proves is decided by ``lmgym.logic.fitch`` and the kernel below.
+Everything here is a pure function of the state and the text, so a transcript can be played again and its
+outcome verified from the agent's texts alone. What a line proves is decided by ``lmgym.logic.fitch`` and the
+kernel below it.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def take_turn(state: PlayState, turn: Turn, rules: Rules) -> PlayState:
     if not turn.is_complete:
         found: ProofState | Refusal = Refusal("overlong", "the line was cut off")
     elif not line:
-        found = Refusal("unparsed", "nothing was said")
+        found = Refusal("syntax", "nothing was said")
     else:
         found = add_line(state.proof, line, rules)
     left = state.num_lines_left - 1

@@ -1,9 +1,9 @@
 """A text for a sequent that is the same for every way of naming its symbols and ordering its premises.
 
-The names of predicates, functions and free variables are told apart by where they stand, in rounds (Weisfeiler
-and Leman 1968): a symbol's colour becomes the colours of all its surroundings. Sequents that differ in names or
-in the order of premises only get the same text; two that really differ get the same one only where no round
-tells them apart, which puts both into one split and does no harm.
+The names of predicates, functions and free variables are told apart by where they stand, in rounds
+(Weisfeiler and Leman 1968): a symbol's colour becomes the colours of all its surroundings. Sequents that
+differ in names or in the order of premises only get the same text; two that really differ get the same one
+only where no round tells them apart, which puts both into one split and does no harm.
 """
 
 from __future__ import annotations

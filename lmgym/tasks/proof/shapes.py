@@ -119,7 +119,9 @@ def _exchange(pen: Pen, chain: Chain) -> Formula:
 
     existence = pen.sketch.premise(_some(lambda term: quantify("forall", "y", related(term, _Y))))
     place = pen.sketch.assume(quantify("forall", "y", related(some_one, _Y)))
-    found = pen.sketch.add(is_related(any_one), "exI", pen.sketch.add(related(some_one, any_one), "allE", place))
+    found = pen.sketch.add(
+        is_related(any_one), "exI", pen.sketch.add(related(some_one, any_one), "allE", place)
+    )
     start = pen.sketch.add(is_related(any_one), "exE", existence, boxes=(pen.sketch.close(found),))
     end = chain(Fact(is_related, start), any_one)
     pen.sketch.add(_all(end.has), "allI", end.place)

@@ -49,14 +49,14 @@ class Sketch:
     def close(self, conclusion: Place) -> Box:
         """Returns the innermost box, closed; its last line says what ``conclusion`` says."""
         if conclusion != len(self._lines):
-            formula = self.premises[-conclusion - 1] if conclusion < 0 else self._lines[conclusion - 1].formula
+            formula = (
+                self.premises[-conclusion - 1] if conclusion < 0 else self._lines[conclusion - 1].formula
+            )
             conclusion = self._write(formula, "R", (conclusion,), ())
         self._scopes.pop()
         return self._opened.pop(), conclusion
 
-    def _write(
-        self, formula: Formula, rule: str, lines: tuple[Place, ...], boxes: tuple[Box, ...]
-    ) -> Place:
+    def _write(self, formula: Formula, rule: str, lines: tuple[Place, ...], boxes: tuple[Box, ...]) -> Place:
         self._lines.append(Line(len(self._scopes) - 1, formula, rule, lines, boxes))
         self._scopes[-1][formula] = len(self._lines)
         return len(self._lines)

@@ -1,8 +1,8 @@
 """The steps that first-order problems are made of: from one property of a thing to the next.
 
-A step adds what it needs to the premises, mostly a law ∀x (A(x) → B(x)) with a new predicate B, and writes the
-lines that lead from A(t) to B(t). Steps are put one after the other, whatever the thing t is: a constant, or a
-variable that stands for anything.
+A step adds what it needs to the premises, mostly a law ∀x (A(x) → B(x)) with a new predicate B, and writes
+the lines that lead from A(t) to B(t). Steps are put one after the other, whatever the thing t is: a constant,
+or a variable that stands for anything.
 """
 
 from __future__ import annotations
