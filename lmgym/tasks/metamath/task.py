@@ -73,11 +73,11 @@ class Metamath(Task):
                 None: it lists none at all.
             feedback: replies between two labels say why a label was refused and show the stack ("state"), or
                 are a blank or the reason in a word ("short").
-            spare_labels: turns that an episode of ``turn="label"`` has beyond the known proof's labels, 0 to 64.
+            spare_labels: turns that an episode of ``turn="label"`` has beyond the known proof's, 0 to 64.
             max_refusals: refused labels that end an episode of ``turn="label"``, 1 to 64.
             prompt_style: "plain": statements only; "instruct": how proofs are written is explained first.
-            demonstration_quality: probability in [0, 1] that a demonstration is right; the others have a label
-                that is refused.
+            demonstration_quality: probability in [0, 1] that a demonstration is right; the others have a
+                label that is refused.
 
         Raises:
             InvalidValueError: a value out of its range, or both ``preset`` and ``path``.

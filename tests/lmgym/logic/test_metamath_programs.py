@@ -24,7 +24,6 @@ from tests.reference.metamath_program import (
     write,
 )
 
-
 LENIENT = {"two $f of a variable", "proof that is empty"}
 """What the book forbids and version 0.195 lets pass (the second until proofs are verified)."""
 
