@@ -52,13 +52,18 @@ def shortest_steps(contexts: Contexts, goal: int, max_states: int, below: int = 
     start, _ = search.settle((0, (((), 1 << goal, 0),)))
     cost: dict[_State, int] = {start: 0}
     before: dict[_State, _Move] = {}
-    waiting = [(search.estimate(start), 0, 0, start)]
+    waiting = [(search.estimate(start), 0, 0, start, False)]
     count = num_states = 0
     while waiting:
-        estimate, less_cost, _, state = heapq.heappop(waiting)
+        estimate, less_cost, _, state, is_sharp = heapq.heappop(waiting)
         if state is _DONE:
             return Found(_text(before, state), estimate)
         if -less_cost > cost[state]:
+            continue
+        if not is_sharp and (more := search.sharpen(state)):
+            count += 1
+            if estimate + more < below:
+                heapq.heappush(waiting, (estimate + more, less_cost, count, state, True))
             continue
         if num_states >= max_states:
             return Found(None, estimate)
@@ -72,7 +77,7 @@ def shortest_steps(contexts: Contexts, goal: int, max_states: int, below: int = 
                     cost[after] = new_cost
                     before[after] = (state, early + steps)
                     count += 1
-                    heapq.heappush(waiting, (estimate, -new_cost, count, after))
+                    heapq.heappush(waiting, (estimate, -new_cost, count, after, False))
     return Found(None, below)
 
 
@@ -119,6 +124,32 @@ class _Search:
             lines = boxes.bit_count() + (boxes & self._contexts.needs_two[level]).bit_count()
             return len(frames) - 1 + needs.bit_count() + lines
         return len(frames) - 1 + needs.bit_count()
+
+    def sharpen(self, state: _State) -> int:
+        """Returns how many lines more than ``estimate`` are needed at the least.
+
+        Whatever justifies a formula that is lacking needs its own lines, unless these are lacking already.
+        """
+        level, frames = state
+        needs = boxes = 0
+        for frame in frames:
+            needs |= frame[1]
+            boxes |= frame[2]
+        boxes |= self._contexts.closing[level]
+        needs_two = self._contexts.needs_two[level]
+        inside, lacking, _ = frames[-1]
+        context = self._contexts.at(level, inside)
+        most = 0
+        for need in bits(lacking):
+            least = NO_LIMIT
+            for _, more, more_boxes in self._contexts.options(context, need):
+                new = more_boxes & ~boxes
+                lines = (more & ~needs).bit_count() + new.bit_count() + (new & needs_two).bit_count()
+                least = min(least, lines)
+                if least <= most:
+                    break
+            most = max(most, least)
+        return most
 
     def moves(self, state: _State) -> Iterator[tuple[_State, tuple[Step, ...]]]:
         """Returns the states before, with the lines between."""
