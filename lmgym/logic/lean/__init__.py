@@ -3,12 +3,14 @@
 Tested against a recorded protocol, not against Lean.
 """
 
+from lmgym.logic.lean.final import AXIOMS, Check
 from lmgym.logic.lean.guard import Refusal, read_tactic
-from lmgym.logic.lean.prover import Check, Goals, Lean
+from lmgym.logic.lean.prover import Goals, Lean
 from lmgym.logic.lean.repl import LeanError
 from lmgym.logic.lean.statements import LeanFileError, LeanStatement, read_lean_statements
 
 __all__ = [
+    "AXIOMS",
     "Check",
     "Goals",
     "Lean",

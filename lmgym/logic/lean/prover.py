@@ -3,28 +3,26 @@
 Comes in: statements and any texts as tactics. Goes out: goals or refusals, and verdicts. Left out: tasks.
 
 A proof is begun with ``theorem … := by sorry``, whose hole is the first state. That a list of goals is empty
-does not prove anything: the final check assembles the theorem anew from the statement and the tactics, in a
-process of its own, states it a second time as the pinned proposition, and reads the axioms that it rests on.
+does not prove anything; see ``lmgym.logic.lean.final``.
 """
 
 from __future__ import annotations
 
-import secrets
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from lmgym.logic.lean.answers import Answer, read_answer
+from lmgym.logic.lean.answers import read_answer
+from lmgym.logic.lean.final import AXIOMS, MAX_MESSAGE_CHARS, Check, check_proof, open_context, run_command
 from lmgym.logic.lean.guard import Refusal, read_tactic
 from lmgym.logic.lean.repl import LeanError, LeanTimeout, Repl, find_command, start
 from lmgym.logic.lean.statements import LeanStatement
 
-AXIOMS: Final = ("propext", "Classical.choice", "Quot.sound")
-"""Lean's three standard axioms, on which a proof may rest."""
-CONTEXT_TIMEOUT_S: Final = 120.0
 MAX_REQUESTS: Final = 5_000
 """Requests after which a process is replaced: the REPL keeps every state for ever."""
-MAX_MESSAGE_CHARS: Final = 300
+MAX_KEPT: Final = 10_000
+"""Checks, and tactics that were late, that are remembered."""
 MAX_GOAL_CHARS: Final = 4_000
 
 
@@ -49,13 +47,8 @@ class Goals(NamedTuple):
         return "\n".join(lines)
 
 
-class Check(NamedTuple):
-    """What the final check says."""
-
-    is_proved: bool
-    reason: str = ""
-    """"" if it is proved; "refused" (Lean does), "assumptions"; "prover" if nothing is known."""
-    message: str = ""
+_Key = tuple[str, str, tuple[str, ...]]
+"""Context, statement, tactics."""
 
 
 class _State(NamedTuple):
@@ -81,7 +74,9 @@ class Lean:
         self._lock = threading.Lock()
         self._repl: Repl | None = None
         self._num_requests = 0
-        self._states: dict[tuple[str, str, tuple[str, ...]], _State | Refusal] = {}
+        self._states: dict[_Key, _State | Refusal] = {}
+        self._late: OrderedDict[_Key, Refusal] = OrderedDict()
+        self._checks: OrderedDict[tuple[_Key, tuple[str, ...]], Check] = OrderedDict()
 
     def run(self, statement: LeanStatement, tactics: Sequence[str] = ()) -> Goals | Refusal:
         """Returns the goals of ``statement`` after ``tactics``, or the first refusal of one of them.
@@ -96,15 +91,21 @@ class Lean:
                 return tactic._replace(place=place)
             read.append(tactic)
         with self._lock:
-            try:
-                found = self._walk(statement, tuple(read))
-            except LeanTimeout:
-                self._stop()
-                raise
-            except LeanError:
-                self._stop()
-                found = self._walk(statement, tuple(read))
+            found = self._try_twice(statement, tuple(read))
         return found if isinstance(found, Refusal) else found.goals
+
+    def _try_twice(self, statement: LeanStatement, tactics: tuple[str, ...]) -> _State | Refusal:
+        try:
+            return self._walk(statement, tactics)
+        except LeanError as error:
+            self._stop()
+            if isinstance(error, LeanTimeout):
+                raise
+        try:
+            return self._walk(statement, tactics)
+        except LeanError:
+            self._stop()
+            raise
 
     def _walk(self, statement: LeanStatement, tactics: tuple[str, ...]) -> _State | Refusal:
         if self._num_requests >= MAX_REQUESTS:
@@ -112,16 +113,24 @@ class Lean:
         state: _State | Refusal = self._begin(statement)
         for place in range(len(tactics)):
             key = (statement.context, statement.statement, tactics[: place + 1])
-            known = self._states.get(key)
+            known = self._states.get(key) or self._late.get(key)
             if known is None:
                 assert isinstance(state, _State)
                 known = self._step(state, tactics[place], place)
-                if not (isinstance(known, Refusal) and known.reason == "timeout"):
-                    self._states[key] = known
+                self._remember(key, known)
             state = known
             if isinstance(state, Refusal):
                 return state
         return state
+
+    def _remember(self, key: _Key, known: _State | Refusal) -> None:
+        """Keeps an answer; that a tactic is late outlives the process that was ended for it."""
+        if isinstance(known, Refusal) and known.reason == "timeout":
+            self._late[key] = known
+            if len(self._late) > MAX_KEPT:
+                self._late.popitem(last=False)
+        else:
+            self._states[key] = known
 
     def _begin(self, statement: LeanStatement) -> _State:
         key = (statement.context, statement.statement, ())
@@ -129,9 +138,9 @@ class Lean:
         if isinstance(known, _State):
             return known
         repl = self._open()
-        env = _context(repl, statement)
+        env = open_context(repl, statement)
         self._num_requests += 2
-        answer = _command(repl, f"theorem lmgym_goal : {statement.statement} := by sorry", env)
+        answer = run_command(repl, f"theorem lmgym_goal : {statement.statement} := by sorry", env)
         if answer.errors or len(answer.holes) != 1 or answer.holes[0].proof_state < 0:
             raise LeanError(f"Lean does not begin {statement.name}: {'; '.join(answer.errors)[:300]}")
         state = _State(answer.holes[0].proof_state, Goals((answer.holes[0].goal,)))
@@ -198,65 +207,24 @@ class Lean:
             lines.append(tactic)
         if not lines:
             return Check(False, "refused", "there is no tactic")
+        key = ((statement.context, statement.statement, tuple(lines)), tuple(axioms))
+        check = self._checks.get(key)
+        if check is None:
+            check = self._check_afresh(statement, lines, axioms, timeout_s)
+            if check.reason != "prover":
+                self._checks[key] = check
+                if len(self._checks) > MAX_KEPT:
+                    self._checks.popitem(last=False)
+        return check
+
+    def _check_afresh(
+        self, statement: LeanStatement, lines: Sequence[str], axioms: Sequence[str], timeout_s: float
+    ) -> Check:
         try:
             repl = start(self._command)
             try:
-                return _check(repl, statement, lines, axioms, timeout_s)
+                return check_proof(repl, statement, lines, axioms, timeout_s)
             finally:
                 repl.close()
         except LeanError as error:
             return Check(False, "prover", str(error)[:MAX_MESSAGE_CHARS])
-
-
-def _context(repl: Repl, statement: LeanStatement) -> int:
-    """Returns the environment that holds the context.
-
-    Raises:
-        LeanError: Lean does not accept it.
-    """
-    answer = read_answer(
-        repl.ask({"cmd": statement.context or "example : True := True.intro"}, CONTEXT_TIMEOUT_S)
-    )
-    if answer.errors or answer.holes or answer.env is None:
-        raise LeanError(f"Lean refuses the context of {statement.name}: {'; '.join(answer.errors)[:300]}")
-    return answer.env
-
-
-def _command(repl: Repl, command: str, env: int, timeout_s: float = CONTEXT_TIMEOUT_S) -> Answer:
-    return read_answer(repl.ask({"cmd": command, "env": env}, timeout_s))
-
-
-def _check(
-    repl: Repl, statement: LeanStatement, lines: Sequence[str], axioms: Sequence[str], timeout_s: float
-) -> Check:
-    nonce = secrets.token_hex(8)
-    goal, name, again = (f"lmgym_{word}_{nonce}" for word in ("goal", "theorem", "again"))
-    pin = _command(repl, f"def {goal} : Prop := {statement.statement}", _context(repl, statement))
-    if pin.errors or pin.holes or pin.env is None:
-        return Check(False, "prover", f"Lean does not read the statement: {'; '.join(pin.errors)[:200]}")
-    body = "\n".join(f"  {line}" for line in lines)
-    env = pin.env
-    for command in (
-        f"theorem {name} : {statement.statement} := by\n{body}",
-        f"theorem {again} : {goal} := {name}",
-    ):
-        answer = _command(repl, command, env, timeout_s)
-        problems = [*answer.errors, *(m.text for m in answer.messages if "sorry" in m.text)]
-        if problems or answer.holes or answer.env is None:
-            return Check(False, "refused", "; ".join(problems)[:MAX_MESSAGE_CHARS] or "Lean leaves a hole")
-        env = answer.env
-    return _judge_axioms(_command(repl, f"#print axioms {again}", env, timeout_s), again, axioms)
-
-
-def _judge_axioms(answer: Answer, name: str, axioms: Sequence[str]) -> Check:
-    """Reads the one line that ``#print axioms`` prints; any other answer is no proof."""
-    texts = [" ".join(message.text.split()) for message in answer.messages]
-    if answer.errors or answer.holes or len(texts) != 1:
-        return Check(False, "refused", "Lean did not list the axioms")
-    if texts[0] == f"'{name}' does not depend on any axioms":
-        return Check(True)
-    start = f"'{name}' depends on axioms: ["
-    if not texts[0].startswith(start) or not texts[0].endswith("]"):
-        return Check(False, "refused", "Lean did not list the axioms")
-    extra = [axiom for axiom in texts[0][len(start) : -1].split(", ") if axiom not in axioms]
-    return Check(False, "assumptions", f"rests on {', '.join(extra)}"[:300]) if extra else Check(True)

@@ -11,7 +11,8 @@ name, its binders inside; the tactics follow, indented by two blanks, until a bl
       intro n
       rw [Nat.zero_add]
 
-All lines above that belong to no marked theorem are its context (``import``, ``open``, definitions).
+All lines above that belong to no marked theorem are its context (``import``, ``open``, definitions), but for
+blank lines and those that begin with ``--``.
 """
 
 from __future__ import annotations
@@ -71,11 +72,11 @@ def read_lean_statements(path: str | Path) -> list[LeanStatement]:
     found, context, place = list[LeanStatement](), list[str](), 0
     while place < len(lines):
         if not lines[place].startswith("-- lmgym"):
-            context.append(lines[place])
+            context += [lines[place]] if lines[place].strip() and not lines[place].startswith("--") else []
             place += 1
             continue
         proof = _proof_lines(lines, place + 2)
-        found.append(_statement(lines, place, proof, "\n".join(context).strip(), path.name))
+        found.append(_statement(lines, place, proof, "\n".join(context), path.name))
         place += 2 + len(proof)
     if not found:
         raise EmptyProblemSetError(
