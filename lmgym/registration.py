@@ -52,6 +52,8 @@ TABLE: tuple[Entry, ...] = (
           "Does a statement follow from premises in English? Or prove it."),
     Entry("lmgym/Nim-v0", "lmgym.tasks.nim:Nim", "Game: take the last object, against an opponent."),
     Entry("lmgym/Metamath-v0", "lmgym.tasks.metamath:Metamath", "Prove the theorems of Metamath databases."),
+    Entry("lmgym/Rocq-v0", "lmgym.tasks.rocq:Rocq", "Several turns: prove lemmas in the Rocq (Coq) prover."),
+    Entry("lmgym/Lean-v0", "lmgym.tasks.lean:Lean", "Several turns: prove theorems in Lean 4 (needs Lean)."),
     Entry("lmgym/TicTacToe-v0", "lmgym.tasks.tic_tac_toe:TicTacToe", "Game: three in a row."),
 )
 # fmt: on

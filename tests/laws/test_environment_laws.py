@@ -9,9 +9,9 @@ import pytest
 
 from lmgym.envs.make import make_env, make_vector_env
 from lmgym.envs.setup import make_task
-from lmgym.registration import TABLE
 from lmgym.rewards import Correct, Format, Length
 from tests.lmgym.envs.playing import Episode, play_responses, play_single, play_slowly, play_vector
+from tests.registered import INSTALLED as TABLE
 
 ROWS, EPISODES, SEED = 2, 6, 11
 ROOM = (None, 8, 24)

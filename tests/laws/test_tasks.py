@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -15,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lmgym.errors import InvalidValueError, UnknownNameError
+from lmgym.errors import InvalidValueError, MissingDependencyError, UnknownNameError
+from lmgym.logic.rocq.programs import find_programs
 from lmgym.records import Problem, Transcript, Turn
 from lmgym.tasks.algebra.task import Algebra
 from lmgym.tasks.arithmetic.task import Math
@@ -34,7 +36,6 @@ from lmgym.tasks.sliding_puzzle.task import SlidingPuzzle
 from lmgym.tasks.tic_tac_toe.task import TicTacToe
 from lmgym.tasks.word_problem.task import WordProblem
 from lmgym.tasks.wordle.task import Wordle
-from tests.registered import has_rocq
 
 CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     *((Math, {"level": level}) for level in range(1, 11)),
@@ -92,9 +93,11 @@ CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     (Metamath, {"level": 3, "proof_format": "essential", "num_distractors": None}),
     (Metamath, {"turn": "label", "proof_format": "essential", "feedback": "short"}),
 ]
-if has_rocq():
+with contextlib.suppress(MissingDependencyError):
+    find_programs()
     small = Path(__file__).parents[1] / "lmgym" / "tasks" / "rocq_small.v"
-    CONFIGS += [(Rocq, {"statements": small, "level": None, "turns": turns}) for turns in ("tactics", "proof")]
+    CONFIGS.append((Rocq, {"statements": small, "level": None}))
+    CONFIGS.append((Rocq, {"statements": small, "level": None, "turns": "proof"}))
 NAMES = [f"{make.__name__}({','.join(f'{k}={v}' for k, v in options.items())})" for make, options in CONFIGS]
 TASKS = [make(**options) for make, options in CONFIGS]  # type: ignore[call-arg]
 

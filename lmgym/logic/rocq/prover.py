@@ -28,6 +28,32 @@ MAX_CHECKS_KEPT: Final = 10_000
 _Value = TypeVar("_Value")
 
 
+class _Memory(Generic[_Value]):
+    """The answers last used, at most so many; for any number of threads."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = threading.Lock()
+        self._values: OrderedDict[Hashable, _Value] = OrderedDict()
+
+    def get(self, key: Hashable) -> _Value | None:
+        with self._lock:
+            value = self._values.get(key)
+            if value is not None:
+                self._values.move_to_end(key)
+            return value
+
+    def put(self, key: Hashable, value: _Value) -> None:
+        with self._lock:
+            self._values[key] = value
+            if len(self._values) > self._size:
+                self._values.popitem(last=False)
+
+
+_ANSWERS = _Memory[Goals | Refusal](MAX_GOALS_KEPT)
+_CHECKS = _Memory[Check](MAX_CHECKS_KEPT)
+
+
 class Rocq:
     """Proofs of statements; for any number of threads. What is asked twice is answered from memory."""
 
@@ -36,7 +62,7 @@ class Rocq:
 
         Args:
             timeout_s: seconds that a sentence may take.
-            pool: its processes; None: those that this process shares.
+            pool: its processes; None: those that this process shares, with what they have answered before.
 
         Raises:
             MissingDependencyError: the prover is not installed.
@@ -44,8 +70,8 @@ class Rocq:
         find_programs()
         self.timeout_s = timeout_s
         self._own_pool = pool
-        self._answers = _Memory[Goals | Refusal](MAX_GOALS_KEPT)
-        self._checks = _Memory[Check](MAX_CHECKS_KEPT)
+        self._answers = _ANSWERS if pool is None else _Memory[Goals | Refusal](MAX_GOALS_KEPT)
+        self._checks = _CHECKS if pool is None else _Memory[Check](MAX_CHECKS_KEPT)
 
     @property
     def pool(self) -> Pool:
@@ -62,7 +88,7 @@ class Rocq:
             ProverError: the prover could not be started, or died twice.
         """
         asked = tuple(tactics)
-        answer = self._answers.get((statement.context, statement.statement, asked))
+        answer = self._answers.get((self.timeout_s, statement.context, statement.statement, asked))
         return self._ask(statement, asked) if answer is None else answer
 
     def final_check(
@@ -119,19 +145,20 @@ class Rocq:
             owners: for each sentence the step that it is of.
             outcome: what the prover said.
         """
-        context, claim = statement.context, statement.statement
-        ends = [place for place in range(len(owners)) if owners[place] != [*owners, -1][place + 1]]
-        for end, goals in zip(
-            (-1, *ends), (outcome.goals[end + 1 : end + 2] for end in (-1, *ends)), strict=True
-        ):
-            if goals:
-                self._answers.put((context, claim, tactics[: owners[end] + 1 if end >= 0 else 0]), goals[0])
+        about = (self.timeout_s, statement.context, statement.statement)
+        for said, goals in enumerate(outcome.goals):  # after so many sentences
+            num_steps = owners[said - 1] + 1 if said else 0
+            is_whole = said == len(owners)
+            if goals.is_empty and not is_whole:
+                continue  # whether the proof could have ended here was not asked
+            if is_whole or not said or owners[said] != owners[said - 1]:
+                self._answers.put((*about, tactics[:num_steps]), goals)
         if outcome.refusal is None:
             return outcome.goals[-1]
         place = owners[outcome.refusal.place] if owners else 0
         refusal = outcome.refusal._replace(place=place)
-        self._answers.put((context, claim, tactics[: place + 1]), refusal)
-        self._answers.put((context, claim, tactics), refusal)
+        self._answers.put((*about, tactics[: place + 1]), refusal)
+        self._answers.put((*about, tactics), refusal)
         return refusal
 
     def _script(self, statement: Statement, sentences: tuple[str, ...]) -> Script:
@@ -159,25 +186,3 @@ def _digest(*texts: str) -> str:
 @lru_cache(maxsize=4096)
 def _context(text: str) -> tuple[str, ...]:
     return tuple(sentence.text for sentence in read_sentences(text))
-
-
-class _Memory(Generic[_Value]):
-    """The answers last used, at most so many; for any number of threads."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._lock = threading.Lock()
-        self._values: OrderedDict[Hashable, _Value] = OrderedDict()
-
-    def get(self, key: Hashable) -> _Value | None:
-        with self._lock:
-            value = self._values.get(key)
-            if value is not None:
-                self._values.move_to_end(key)
-            return value
-
-    def put(self, key: Hashable, value: _Value) -> None:
-        with self._lock:
-            self._values[key] = value
-            if len(self._values) > self._size:
-                self._values.popitem(last=False)

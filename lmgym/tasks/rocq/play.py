@@ -1,8 +1,7 @@
 """The play of ``lmgym/Rocq-v0``: what a tactic does to the goals, and why one is refused.
 
-Everything here is a function of the state and the text, through the prover; what it was asked
-once it answers the same way again. So a transcript can be played again and its outcome verified from the texts
-of the agent alone.
+Everything here is a function of the state and the text, through the prover, which remembers its answers. So a
+transcript can be played again and its outcome verified from the texts of the agent alone.
 """
 
 from __future__ import annotations
@@ -48,6 +47,10 @@ class RocqState(NamedTuple):
     """What the prover said to it."""
     goals: str = ""
     """The goals as written; "" before the first tactic."""
+    num_goals: int = 1
+    """Goals that are left."""
+    leads_on: bool = True
+    """False: the last tactic is the one before it again, and left no fewer goals."""
     is_solved: bool = False
     """True: the prover's session has accepted the whole proof; the final check is yet to come."""
 
@@ -75,9 +78,14 @@ def say(state: RocqState, text: str, prover: Rocq) -> RocqState:
         return _refuse(state, "prover", str(error))
     if isinstance(answer, Refusal):
         return _refuse(state, answer.reason, answer.message)
-    goals = answer.write()
+    goals, num_goals = answer.write(), len(answer.goals) + answer.num_behind + answer.num_shelved
     return state._replace(
-        tactics=(*state.tactics, text), seen=(*state.seen, goals), goals=goals, is_solved=answer.is_closed
+        tactics=(*state.tactics, text),
+        seen=(*state.seen, goals),
+        goals=goals,
+        num_goals=num_goals,
+        leads_on=state.tactics[-1:] != (text,) or num_goals < state.num_goals,
+        is_solved=answer.is_closed,
     )
 
 
@@ -125,7 +133,7 @@ def play_script(state: RocqState, turn: Turn, prover: Rocq) -> ScriptPlay:
         new = say(state, text, prover)
         if state.is_solved:
             new = _refuse(state._replace(is_solved=False), "over", "the proof has ended before")
-        verdict = step_verdict(new.reason)
+        verdict = step_verdict(new)
         if not new.reason and not new.is_solved and is_repeated(state, new, prover):
             verdict = StepVerdict("no_progress", "repeated")
         found[line] = _worse(found.get(line), verdict)
@@ -156,11 +164,12 @@ def _worse(one: StepVerdict | None, other: StepVerdict) -> StepVerdict:
     return one if one.status != "right" or other.status == "no_progress" else other
 
 
-def step_verdict(reason: str) -> StepVerdict:
-    """Returns what a step is that was refused for ``reason``."""
+def step_verdict(state: RocqState) -> StepVerdict:
+    """Returns what the step was that led to ``state``."""
+    reason = state.reason or ("" if state.leads_on else "repeated")
     if not reason:
         return StepVerdict("right")
-    if reason in ("repeated", "over"):
+    if reason == "repeated":
         return StepVerdict("no_progress", reason)
     if reason == "prover":
         return StepVerdict("undecided", reason)

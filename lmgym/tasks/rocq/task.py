@@ -32,6 +32,7 @@ from lmgym.tasks.rocq.problems import Statements
 from lmgym.tasks.rocq.sets import load_set
 
 _LONGEST_REASON = len("assumptions")
+_OVER = StepVerdict("no_progress", "over")
 
 
 @final
@@ -162,23 +163,19 @@ class Rocq(Task):
     def _is_over(self, state: RocqState) -> bool:
         return state.is_solved or state.num_turns_left <= 0 or state.num_refusals >= self._max_refusals
 
-    def _replay(self, problem: Problem, turns: Sequence[Turn]) -> tuple[RocqState, list[str]]:
-        """Returns the state after the agent's turns, and for each why it was refused ("over" if too late)."""
-        state, reasons = self.start(problem), list[str]()
+    def _replay(self, problem: Problem, turns: Sequence[Turn]) -> list[RocqState]:
+        """Returns the first state and those after the agent's turns, up to the end of the episode."""
+        states = [self.start(problem)]
         for turn in turns:
-            if turn.role != "agent":
-                continue
-            if self._is_over(state):
-                reasons.append("over")
-                continue
-            state = self._take(state, turn)
-            reasons.append(state.reason)
-        return state, reasons
+            if turn.role == "agent" and not self._is_over(states[-1]):
+                states.append(self._take(states[-1], turn))
+        return states
 
     def verify(self, transcript: Transcript) -> Verdict:
         if transcript.truncated:
             return Verdict("wrong", "truncated")
-        state, reasons = self._replay(transcript.problem, transcript.turns)
+        states = self._replay(transcript.problem, transcript.turns)
+        state, reasons = states[-1], [state.reason for state in states]
         answer = "\n".join(state.tactics) or None
         if state.is_solved:
             return self._final_verdict(state, answer)
@@ -224,9 +221,10 @@ class Rocq(Task):
             return self._verify_script(transcript)
         agent = [turn for turn in transcript.turns if turn.role == "agent"]
         verdicts = list[StepVerdict]()
-        for turn, reason in zip(agent, self._replay(transcript.problem, agent)[1], strict=True):
+        states = self._replay(transcript.problem, agent)[1:]
+        for place, turn in enumerate(agent):
             lines = cut_lines(turn.text)
-            verdict = step_verdict(reason)
+            verdict = step_verdict(states[place]) if place < len(states) else _OVER
             blank = (
                 [StepVerdict("no_progress", "blank")] * (len(lines) - 1) if verdict.status == "right" else []
             )
@@ -240,7 +238,7 @@ class Rocq(Task):
                 continue
             lines = cut_lines(turn.text)
             if verdicts:
-                verdicts += [StepVerdict("no_progress", "over")] * len(lines)
+                verdicts += [_OVER] * len(lines)
                 continue
             play = play_script(self.start(transcript.problem), turn, self._prover)
             known = dict(zip(play.lines, play.verdicts, strict=True))
@@ -276,7 +274,7 @@ class Rocq(Task):
         statement: Statement = problem.reference.statement
         if self._turns == "proof":
             return "\n".join(statement.proof) or None
-        state, _ = self._replay(problem, turns)
+        state = self._replay(problem, turns)[-1]
         if not statement.proof or self._is_over(state):
             return None
         if not state.tactics:

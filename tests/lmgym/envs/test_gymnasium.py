@@ -27,8 +27,8 @@ from gymnasium.wrappers import vector as vector_wrappers
 import lmgym
 from lmgym.checker.laws import are_equal
 from lmgym.errors import UnknownNameError
-from lmgym.registration import TABLE
 from lmgym.spaces import UnicodeText
+from tests.registered import INSTALLED as TABLE
 
 ROOT = Path(__file__).resolve().parents[3]
 IDS = [entry.id for entry in TABLE]
@@ -205,7 +205,7 @@ def test_importing_is_cheap_and_making_needs_no_import() -> None:
 
 TRAJECTORIES = """
 import hashlib, numpy as np, gymnasium as gym, lmgym
-from lmgym.registration import TABLE
+from tests.registered import INSTALLED as TABLE
 digest = hashlib.sha256()
 for entry in TABLE:
     env = gym.make_vec(entry.id, num_envs=8, autoreset_mode='SAME_STEP')
