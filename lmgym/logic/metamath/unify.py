@@ -5,7 +5,7 @@ from __future__ import annotations
 from lmgym.logic.metamath.grammar import MAX_DEPTH, Grammar, Term, is_unknown
 
 Bindings = dict[Term, Term]
-MAX_STEPS = 20_000
+MAX_STEPS = 10_000
 
 
 class TooLargeError(Exception):

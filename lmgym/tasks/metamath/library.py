@@ -51,7 +51,7 @@ class Library:
 
     These are the ones whose own proof is right and at most ``MAX_LABELS`` long. Of several that say the same
     up to names and the order of hypotheses only the first one is, because for the others it would do to
-    name it.
+    name it. What may be used is all that stands above a theorem, whether its proof is right or not.
     """
 
     def __init__(self, name: str, database: Database, proof_format: str) -> None:
@@ -104,6 +104,11 @@ class Library:
         """Returns the theorems with longer proofs than the level's, up to twice as long."""
         high = self.bounds[level - 1]
         return [lemma for lemma in self.lemmas if high < len(lemma.proof) <= 2 * high]
+
+    @property
+    def max_label_chars(self) -> int:
+        """Of the longest label that a proof could name."""
+        return max(map(len, (*self.database.assertions, *self.database.hypotheses)))
 
     @cached_property
     def digest(self) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from lmgym.logic.metamath import Assertion, Refusal
 from lmgym.records import Problem, StepVerdict, Turn
-from lmgym.tasks.metamath.formats import MAX_LABELS, Format
+from lmgym.tasks.metamath.formats import Format
 from lmgym.tasks.metamath.library import Lemma, Library
 
 EMPTY = Refusal("unparsed", "no label")
@@ -101,17 +101,27 @@ class Rules:
         """Returns the format's state before the first label."""
         return self.format.begin(self.theorem(problem))
 
-    def play(self, problem: Problem, proof: Any, labels: Sequence[str]) -> Played:
-        """Plays labels from ``proof`` on until one is refused."""
+    def max_labels(self, problem: Problem) -> int:
+        """Returns how many labels a proof may have, so that every text is judged in bounded time."""
+        return 100 + 4 * len(problem.reference.proof)
+
+    def play(self, problem: Problem, proof: Any, labels: Sequence[str], num_before: int = 0) -> Played:
+        """Plays labels from ``proof`` on until one is refused; ``num_before`` have been played already."""
         theorem = self.theorem(problem)
+        room = self.max_labels(problem) - num_before
         for place, label in enumerate(labels):
-            if place >= MAX_LABELS:
-                return Played(proof, Refusal("limit", f"more than {MAX_LABELS:,} labels"))
+            if place >= room:
+                return Played(proof, Refusal("limit", f"more than {self.max_labels(problem):,} labels"))
             following = self.format.extend(theorem, proof, label)
             if isinstance(following, Refusal):
                 return Played(proof, following)
             proof = following
         return Played(proof, None)
+
+    def _cut(self, problem: Problem, text: str) -> list[str]:
+        """Returns the labels of a text, one more than a proof may have at most."""
+        room = self.max_labels(problem) + 1
+        return text.split(None, room)[:room]
 
     def spoil(self, problem: Problem, rng: np.random.Generator) -> tuple[str, ...]:
         """Returns the known proof with one label changed, so that some label is refused."""
@@ -125,7 +135,7 @@ class Rules:
 
     def play_text(self, problem: Problem, text: str) -> Played:
         """Plays the labels of a whole proof and judges its end; takes any text."""
-        labels = cut_labels(text)
+        labels = self._cut(problem, text)
         if not labels:
             return Played(self.begin(problem), EMPTY)
         played = self.play(problem, self.begin(problem), labels)
@@ -159,13 +169,13 @@ class Rules:
 
     def check_lines(self, problem: Problem, lines: Sequence[str], max_lines: int) -> list[StepVerdict]:
         """Returns a verdict for each of the first lines of a proof that is written as a whole."""
-        proof, best = self.begin(problem), 0
+        proof, best, count = self.begin(problem), 0, 0
         verdicts = list[StepVerdict]()
         for line in lines[:max_lines]:
-            labels = cut_labels(line)
-            following, refusal = self.play(problem, proof, labels)
-            verdict, best = self.judge_step(problem, following, EMPTY if not labels else refusal, best)
-            proof = following
+            labels = self._cut(problem, line)
+            proof, refusal = self.play(problem, proof, labels, count)
+            count += len(labels)
+            verdict, best = self.judge_step(problem, proof, refusal if labels else EMPTY, best)
             verdicts.append(verdict)
         return verdicts
 
@@ -188,8 +198,3 @@ class Rules:
         if place <= best:
             return StepVerdict("no_progress", "repeated"), best
         return StepVerdict("right"), place
-
-
-def cut_labels(text: str) -> list[str]:
-    """Returns the labels of a text, separated by white space; not many more than a proof may have."""
-    return text.split(None, MAX_LABELS + 1)[: MAX_LABELS + 1]

@@ -156,7 +156,7 @@ class Metamath(Task):
     def default_max_new_tokens(self) -> int:
         if self._turn == "proof":
             return max(len(" ".join(lemma.proof)) for lemma in self._poser.lemmas) + 1
-        return max(len(label) for lemma in self._poser.lemmas for label in lemma.proof) + 1
+        return self._library.max_label_chars + 1
 
     @property
     def level(self) -> int:

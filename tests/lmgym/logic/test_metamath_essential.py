@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -122,7 +123,7 @@ def test_what_unifies_with_a_part_of_itself_is_refused() -> None:
 
 def test_trees_that_double_stop_at_the_budget() -> None:
     unknown = [("?", number, "wff") for number in range(60)]
-    doubled = {large: ("wi", small, small) for small, large in zip(unknown, unknown[1:], strict=False)}
+    doubled = {large: ("wi", small, small) for small, large in pairwise(unknown)}
     unifier = Unifier(Grammar(PROPOSITIONAL), doubled)
     with pytest.raises(TooLargeError):
         unifier.resolve(unknown[-1], 10_000)

@@ -1,4 +1,4 @@
-"""``lmgym/Metamath-v0``: which theorems are posed and where, prompts, replies, verdicts, hints, hostile texts."""
+"""``lmgym/Metamath-v0``: what is posed and where, prompts, replies, verdicts, hints, hostile texts."""
 
 from __future__ import annotations
 
@@ -225,9 +225,10 @@ def test_hostile_texts_are_refused_in_bounded_time(options: Any) -> None:
     task = Metamath(level=4, **options)
     problem = task.problem("train", 0)
     texts = [
-        "wph " * 10**6, "\x00" * 10**5, "wph\x00", "\ud800", "a" * 10**6, "? " * 10**5, "( ax-1 ) " + "A" * 10**5,
-        "wph wph wi " * 10**5, "wph " + "wn " * 10**5, "wph " + "wph wi " * 10**5, "$p $= $.", "ax-1 " * 10**5,
-        "ax-1 ax-1 ax-mp " * 10**4, "ax-1 " + "ax-1 ax-mp " * 10**4, "\u2028".join(["wph"] * 1000),
+        "wph " * 10**6, "\x00" * 10**5, "wph\x00", "\ud800", "a" * 10**6, "? " * 10**5,
+        "( ax-1 ) " + "A" * 10**5, "wph wph wi " * 10**5, "wph " + "wn " * 10**5, "wph " + "wph wi " * 10**5,
+        "$p $= $.", "ax-1 " * 10**5, "ax-1 ax-1 ax-mp " * 10**4, "ax-1 " + "ax-1 ax-mp " * 10**4,
+        "\u2028".join(["wph"] * 1000),
     ]  # fmt: skip
     started = time.process_time()
     for text in texts:
@@ -238,6 +239,16 @@ def test_hostile_texts_are_refused_in_bounded_time(options: Any) -> None:
         assert task.optimal_value(problem, (), text) in (None, 0.0, 1.0)
         assert task.hint(problem, transcript.turns) is None or task.hint(problem, transcript.turns)
     assert time.process_time() - started < 60
+
+
+def test_a_proof_behind_which_more_stands_than_is_read_is_none() -> None:
+    task = Metamath(level=1)
+    problem = find(task, "sylbir")
+    known = " ".join(problem.reference.proof)
+    padded = "wph wch wi " * 31 + known + " idi" * 31  # 133 labels of the 136 that are allowed
+    assert task.verify(play(task, problem, [padded])).reason == ""
+    for more in (" wph", " wph" * 2, " wph" * 1000):
+        assert task.verify(play(task, problem, [padded + more])).reason in ("unfinished", "limit")
 
 
 def test_own_databases_are_posed_as_far_as_their_proofs_are_right(tmp_path: Path) -> None:
