@@ -14,11 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from lmgym.logic.fitch import Line, Sequent, begin, check_text, write_line
-from lmgym.logic.notation import write_formula
-from lmgym.logic.signature import signature_of
-from lmgym.tasks.proof import first_order
-from lmgym.tasks.proof.draw import draw_sequents
-from lmgym.tasks.proof.knobs import LEVELS
+from lmgym.logic.notation import parse_formula, write_formula
+from lmgym.logic.signature import Signature, signature_of
+from lmgym.tasks.proof.source import MAX_LEVEL, make_source
 from lmgym.tasks.stream import Words
 from tests.cross_checks.truth_tables import follows
 from tests.reference import natural_deduction as slow
@@ -42,6 +40,7 @@ class Given(NamedTuple):
     lines: tuple[str, ...]
     """Of a right proof, as text."""
     classical: bool = True
+    induction: bool = False
 
 
 class Outcome(NamedTuple):
@@ -63,30 +62,94 @@ def write_proof(sequent: Sequent, proof: Sequence[Line]) -> tuple[str, ...]:
     return tuple(write_line(line, at) for at, line in enumerate(proof, first))
 
 
-def draw_given(num_each: int, seed: int, levels: Sequence[int] = tuple(LEVELS)) -> list[Given]:
-    """Returns ``num_each`` problems of the propositional ``levels`` and of every first-order level."""
+def draw_given(
+    num_each: int, seed: int, levels: Sequence[int] = tuple(range(1, MAX_LEVEL + 1)), split: str = "train"
+) -> list[Given]:
+    """Returns ``num_each`` problems of each of the levels of Proof-v0, and some written by hand."""
     found = []
     for level in levels:
-        knobs, words = LEVELS[level], Words(np.random.default_rng((seed, level)))
-        for drawn in draw_sequents(knobs, "train", num_each, words):
-            found.append(
-                Given(f"propositional {level}", drawn.sequent, write_proof(drawn.sequent, drawn.proof))
-            )
-    for level, shape in enumerate(first_order.LEVELS, 1):
-        words, count = Words(np.random.default_rng((seed, 100 + level))), 0
-        while count < num_each:
-            drawn_too = first_order.draw_first_order(shape, "train", True, words)
-            if drawn_too is not None:
-                count += 1
-                lines = write_proof(drawn_too.sequent, drawn_too.proof)
-                found.append(Given(f"first-order {level}", drawn_too.sequent, lines))
-    return found
+        source = make_source(level, None, {})
+        for case in source.draw(split, num_each, Words(np.random.default_rng((seed, level)))):
+            lines = write_proof(case.sequent, case.proof)
+            found.append(Given(f"level {level}", case.sequent, lines, source.classical))
+    return [*found, *(_read_by_hand(text) for text in BY_HAND for _ in range(max(1, num_each // 4)))]
+
+
+BY_HAND = (
+    # addition of zero on the left, by induction
+    """all x. a(x,0)=x; all x. all y. a(x,s(y))=s(a(x,y)) |- all x. a(0,x)=x
+    3. a(0,0)=0 allE 1
+    4. |a(0,n)=n as
+    5. |all y. a(0,s(y))=s(a(0,y)) allE 2
+    6. |a(0,s(n))=s(a(0,n)) allE 5
+    7. |a(0,s(n))=s(n) =E 4,6
+    8. all x. a(0,x)=x IND 3,4-7""",
+    # two witnesses, and quantifiers exchanged
+    """ex y. all x. R(x,y) |- all x. ex y. R(x,y)
+    2. |all x. R(x,w) as
+    3. |R(z,w) allE 2
+    4. |ex y. R(z,y) exI 3
+    5. ex y. R(z,y) exE 1,2-4
+    6. all x. ex y. R(x,y) allI 5""",
+    """ex x. P(x)&Q(x); all x. P(x)->ex y. R(x,y) |- ex x. ex y. R(x,y)&Q(x)
+    3. |P(c)&Q(c) as
+    4. |P(c) &E 3
+    5. |P(c)->ex y. R(c,y) allE 2
+    6. |ex y. R(c,y) ->E 5,4
+    7. ||R(c,d) as
+    8. ||Q(c) &E 3
+    9. ||R(c,d)&Q(c) &I 7,8
+    10. ||ex y. R(c,y)&Q(c) exI 9
+    11. ||ex x. ex y. R(x,y)&Q(x) exI 10
+    12. |ex x. ex y. R(x,y)&Q(x) exE 6,7-11
+    13. ex x. ex y. R(x,y)&Q(x) exE 1,3-12""",
+    # equality is symmetric and transitive, and reaches under quantifiers
+    """k=m; m=f(k); all x. R(x,m) |- all x. R(x,f(k))
+    4. m=m =I
+    5. m=k =E 1,4
+    6. k=f(k) =E 1,2
+    7. all x. R(x,f(k)) =E 2,3
+    8. all z. R(z,f(k)) R 7""",
+    """~all x. P(x) |- ex x. ~P(x)
+    2. |~ex x. ~P(x) as
+    3. ||~P(x) as
+    4. ||ex x. ~P(x) exI 3
+    5. ||F ~E 2,4
+    6. |P(x) RAA 3-5
+    7. |all x. P(x) allI 6
+    8. |F ~E 1,7
+    9. ex x. ~P(x) RAA 2-8""",
+    """p<->q; q|~q; T->r |- (q<->p)&r
+    4. |q as
+    5. |p <->E 1,4
+    6. |p as
+    7. |q <->E 6,1
+    8. q<->p <->I 4-5,6-7
+    9. T TI
+    10. r ->E 3,9
+    11. (q<->p)&r &I 8,10""",
+)
+"""Proofs that use what the generators do not, or seldom: induction, equality, variables of the same name."""
+
+
+def _read_by_hand(text: str) -> Given:
+    heading, *lines = (line.strip() for line in text.splitlines())
+    given, _, goal = heading.partition(" |- ")
+    sequent = Sequent(
+        tuple(parse_formula(each, _HAND) for each in given.split("; ")), parse_formula(goal, _HAND)
+    )
+    return Given("by hand", sequent, tuple(lines), induction=True)
+
+
+_HAND = Signature(
+    {"0": 0, "s": 1, "a": 2, "k": 0, "m": 0, "f": 1}, {"P": 1, "Q": 1, "R": 2, "p": 0, "q": 0, "r": 0}
+)
 
 
 def compare(given: Given, text: str) -> Outcome:
     """Returns what the checkers say of ``text``, and whether what was accepted follows."""
     sequent, signature = given.sequent, signature_of(*given.sequent.premises, given.sequent.goal)
-    fast = check_text(begin(sequent, classical=given.classical), text, signature)
+    fast = check_text(begin(sequent, classical=given.classical, induction=given.induction), text, signature)
     proof = begin_slow(given)
     result = slow.check_text(proof, text)
     num_fast = len(fast.state.lines) - len(sequent.premises)
@@ -106,7 +169,13 @@ def begin_slow(given: Given) -> slow.Proof:
     signature = signature_of(*sequent.premises, sequent.goal)
     symbols = tuple(sorted(signature.functions.items())), tuple(sorted(signature.predicates.items()))
     premises = [write_formula(premise) for premise in sequent.premises]
-    return slow.Proof(premises, write_formula(sequent.goal), classical=given.classical, signature=symbols)
+    return slow.Proof(
+        premises,
+        write_formula(sequent.goal),
+        classical=given.classical,
+        induction=given.induction,
+        signature=symbols,
+    )
 
 
 def is_line_sound(proof: slow.Proof, line: slow.Placed) -> bool | None:
