@@ -55,7 +55,10 @@ def steps(problem: Problem, text: str) -> list[str]:
         ("Everything that is a bink or loud is furry. Tova is loud", "Tova is furry", True),
         ("Everything that is a bink and loud is furry. Tova is loud", "Tova is furry", False),
         ("Everything that is a bink and loud is furry. Tova is loud. Tova is a bink", "Tova is furry", True),
-        ("Everything that is a bink and loud is furry. Tova is loud. Tova is not furry", "Tova is not a bink", True),
+        ("Everything that is a bink and loud is furry. Tova is loud. Tova is not furry", "Tova is a bink", False),
+        ("Everything that is a bink or loud is furry. Tova is not furry", "Tova is not a bink", True),
+        ("Each thing that is loud and a bink is a wug. Tova is loud. Tova is not a wug", "Tova is a bink", False),
+        ("Things that are loud and binks are wugs. Tova is loud. Tova is not a wug", "Tova is not a bink", True),
         ("Every bink is furry and loud. Tova is not loud", "Tova is not a bink", True),
         ("Every bink is furry and loud. Tova is a bink", "Tova is loud", True),
         ("Every bink is furry or loud. Tova is a bink", "Tova is loud", False),
@@ -148,8 +151,8 @@ def test_what_is_refuted_needs_its_denial() -> None:
     ],
 )
 def test_what_does_not_follow_needs_two_worlds(text: str, reason: str) -> None:
-    problem = pose("Every bink is a wug. Every furry is a wug.".replace("Every furry", "Everything that is furry")
-                   + " Tova is a bink. Rex is loud.", "Tova is furry", "unknown")  # fmt: skip
+    premises = "Every bink is a wug. Everything that is furry is a wug. Tova is a bink. Rex is loud."
+    problem = pose(premises, "Tova is furry", "unknown")
     assert judge(problem, text).reason == reason
 
 
