@@ -76,6 +76,8 @@ class Repl:
 
     def axioms(self, name: str) -> dict[str, Any]:
         row = self.proofs[self.theorems[name]]
+        if row.get("says") == "":
+            return {}
         names = row.get("axioms", [])
         says = f"depends on axioms: [{', '.join(names)}]" if names else "does not depend on any axioms"
         return {

@@ -38,6 +38,7 @@ ROWS: list[dict[str, Any]] = [
     {"statement": "holes", "proof": ["exact holes"], "hole": True},
     {"statement": "lies", "proof": ["exact lies"], "says": "'other' does not depend on any axioms"},
     {"statement": "chats", "proof": ["exact chats"], "says": "'NAME' depends on axioms: [propext] and more"},
+    {"statement": "silent", "proof": ["exact silent"], "says": ""},
     {"statement": "twice", "proof": ["intro x", "exact x"], "accepted": ["never"]},
 ]
 
@@ -121,6 +122,7 @@ def test_the_final_check_accepts_the_proof_alone(lean: Lean) -> None:
         ("holes", ["exact holes"], "refused", "declaration uses 'sorry'"),
         ("lies", ["exact lies"], "refused", "did not list"),
         ("chats", ["exact chats"], "refused", "did not list"),
+        ("silent", ["exact silent"], "refused", "did not list"),
         ("twice", ["intro x", "exact x"], "refused", "unsolved goals"),
         ("bad", ["exact sorry"], "forbidden", "'sorry'"),
         ("bad", [], "refused", "no tactic"),
@@ -291,6 +293,7 @@ CHEATS = {
     "forbidden": (
         "exact sorry",
         "exact (by sorry)",
+        "exact (by sorry!)",
         "have := by admit",
         "exact sorryAx _",
         "exact h.sorryAx",
