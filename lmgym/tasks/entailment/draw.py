@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from typing import Literal as OneOf
 from typing import NamedTuple, TypeVar
 
 from lmgym.records import Problem
@@ -169,11 +170,17 @@ def _hop(kind: str, here: Literal, there: Literal, vocabulary: Vocabulary, words
         return [rule(opposite(there), opposite(here))]
     other = Literal(vocabulary.draw_word(words))
     if kind == "and_said":
-        both = Part(tuple(shuffled((there, other), words)))
+        both = _join((there, other), "and", words)
         return [Sentence("rule", both, "", single(here))]
-    needed = Part(tuple(shuffled((here, other), words)), "and" if kind == "and_needed" else "or")
+    needed = _join((here, other), "and" if kind == "and_needed" else "or", words)
     joined = Sentence("rule", single(there), "", needed)
     return [joined] if kind == "or_needed" else [rule(here, other), joined]
+
+
+def _join(literals: Sequence[Literal], joint: OneOf["and", "or"], words: Words) -> Part:
+    """Returns the literals in a random order, but what is denied last: the other way is ambiguous."""
+    drawn = shuffled(literals, words)
+    return Part(tuple(sorted(drawn, key=lambda literal: not literal.holds)), joint)
 
 
 def _root(chains: Sequence[Chain], shape: _Shape, words: Words) -> Literal:
@@ -190,7 +197,7 @@ def _tell(
         return fact(name, chain.literals[0])
     is_mixed = wanted == "unknown" and words.below(2) == 0
     roots = (chains[0].literals[0], chains[1].spare[0]) if is_mixed else (chain.literals[0], chain.spare[0])
-    return Sentence("fact", Part(tuple(shuffled(roots, words)), "or"), name)
+    return Sentence("fact", _join(roots, "or", words), name)
 
 
 def _ask_of_kinds(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
+from itertools import pairwise
 
 from lmgym.tasks.entailment.sentences import Literal, Part, Sentence, opposite, single
 from lmgym.tasks.entailment.vocabulary import adjectives, load_words
@@ -136,6 +137,8 @@ class Reader:
         if len(literals) > MAX_LITERALS:
             return None
         known = tuple(literal for literal in literals if literal is not None)
+        if any(each.holds and not before.holds for before, each in pairwise(known)):
+            return None  # "not a bink and furry" may be meant in two ways
         return Part(known, joint) if len(known) == len(literals) else None  # type: ignore[arg-type]
 
 

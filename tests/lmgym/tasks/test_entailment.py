@@ -203,6 +203,8 @@ def test_what_may_be_meant_in_two_ways_is_not_read() -> None:
     reader = Reader(("bink", "dorple", "furry"), ("Tova",))
     assert reader.read("No bink is a dorple and furry.") is None
     assert reader.read("Tova is a bink and a dorple or furry.") is None
+    assert reader.read("Tova is not a bink and furry.") is None
+    assert reader.read("Tova is furry and not a bink.") is not None
     assert reader.read("Tova is bink.") is None and reader.read("tova is a bink.") is None
     assert reader.read("Tova is a wug.") is None and reader.read("") is None
     assert reader.read("Every bink is " + "furry and " * 100 + "furry.") is None
