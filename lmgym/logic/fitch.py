@@ -7,7 +7,8 @@ proof is one if the kernel has made a theorem whose hypotheses are premises and 
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, NoReturn
+from functools import lru_cache
+from typing import Final, NamedTuple, NoReturn, cast
 
 from lmgym.logic.fitch_lines import MAX_LINE_CHARS, Line, Refusal, Sequent, parse_line, write_line
 from lmgym.logic.fitch_rules import RULES, Box, Rule, RuleError
@@ -34,11 +35,9 @@ class _Context(NamedTuple):
     premises: frozenset[Formula]
 
 
-class _Step(NamedTuple):
-    line: Line
-    theorem: Theorem
-    open_boxes: tuple[int, ...]
-    """First lines of the boxes it stands in, the outermost first."""
+_Step = tuple[Line, Theorem, tuple[int, ...]]
+"""A line, its theorem, and the first lines of the boxes it stands in, the outermost first."""
+_assumed = lru_cache(maxsize=4096)(assume)
 
 
 class ProofState:
@@ -63,7 +62,7 @@ class ProofState:
     @property
     def lines(self) -> tuple[Line, ...]:
         """All lines, the premises first."""
-        return tuple([step.line for step in self._steps])
+        return tuple([line for line, _, _ in self._steps])
 
     @property
     def num_lines(self) -> int:
@@ -128,7 +127,7 @@ def begin(sequent: Sequent, *, classical: bool = True, induction: bool = False) 
     premises = tuple(sequent.premises)
     context = _Context(Sequent(premises, sequent.goal), frozenset(names), frozenset(premises))
     assume(sequent.goal)  # raises for what is no formula
-    steps = tuple([_Step(Line(0, premise, "pr"), assume(premise), ()) for premise in premises])
+    steps = tuple([(Line(0, premise, "pr"), _assumed(premise), ()) for premise in premises])
     return _state(context, steps, (), sequent.goal in context.premises, frozenset())
 
 
@@ -165,7 +164,7 @@ def extend(state: ProofState, line: Line) -> ProofState | Refusal:
     context = state._context
     is_goal = not boxes and theorem.conclusion is context.sequent.goal
     is_proved = is_goal and theorem.hypotheses <= context.premises and theorem.uses <= context.allowed
-    steps = (*state._steps, _Step(line, theorem, boxes))
+    steps = (*state._steps, (line, theorem, boxes))
     uses = state.uses | theorem.uses if theorem.uses else state.uses
     return _state(context, steps, boxes, state.is_proved or is_proved, uses)
 
@@ -177,7 +176,7 @@ def _play(state: ProofState, line: Line) -> tuple[Theorem, tuple[int, ...]]:
     if number > MAX_LINES:
         raise RuleError(f"more than {MAX_LINES} lines", "budget")
     if name == "as":
-        return assume(formula), _opened(boxes, depth, number, line)
+        return _assumed(formula), _opened(boxes, depth, number, line)
     if not 0 <= depth <= len(boxes):
         raise RuleError(f"only {len(boxes)} boxes are open", "depth")
     rule = _rule(state, line)
@@ -246,12 +245,12 @@ def _box(state: ProofState, boxes: tuple[int, ...], first: int, last: int) -> Bo
         raise RuleError(f"box {first}-{last} is still open", "scope")
     if depth > len(boxes) + 1 or (depth > 1 and boxes[depth - 2] != within[depth - 2]):
         raise RuleError(f"box {first}-{last} is in a closed box", "scope")
-    ends_here = steps[last - 1].open_boxes[depth - 1 :][:1] == (first,)
-    if not ends_here or (last < len(steps) and steps[last].open_boxes[depth - 1 :][:1] == (first,)):
+    ends_here = steps[last - 1][2][depth - 1 :][:1] == (first,)
+    if not ends_here or (last < len(steps) and steps[last][2][depth - 1 :][:1] == (first,)):
         raise RuleError(f"the box from line {first} does not end at line {last}", "citation")
-    if len(steps[last - 1].open_boxes) != depth:
+    if len(steps[last - 1][2]) != depth:
         raise RuleError(f"box {first}-{last} ends inside another box", "scope")
-    return Box(opening.formula, steps[last - 1].theorem)
+    return Box(opening.formula, steps[last - 1][1])
 
 
 def _show(formula: Formula) -> str:
@@ -284,13 +283,12 @@ def check_text(state: ProofState, text: str, signature: Signature | None = None)
     """Plays the lines of ``text`` after ``state`` until one is refused; blank ones are skipped."""
     if len(text) > MAX_TEXT_CHARS:
         return Check(state, Refusal("budget", f"longer than {MAX_TEXT_CHARS} characters"), 0)
-    lines = text.split("\n")
+    lines = text.replace("\r\n", "\n").split("\n")
     for index, each in enumerate(lines):
-        if not each.strip(" \t\r"):
-            continue
-        line = read_line(each.rstrip("\r"), state, signature)
-        after = extend(state, line) if isinstance(line, Line) else line
-        if isinstance(after, Refusal):
-            return Check(state, after, index)
-        state = after
+        line = parse_line(each, len(state._steps) + 1, signature)
+        after = extend(state, line) if type(line) is Line else line
+        if type(after) is ProofState:
+            state = after
+        elif each.strip(" \t\r"):
+            return Check(state, cast(Refusal, after), index)
     return Check(state, None, len(lines))

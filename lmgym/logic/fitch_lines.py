@@ -27,6 +27,10 @@ _UNICODE: Final = {
     "~I": "¬I", "~E": "¬E", "FE": "⊥E", "TI": "⊤I", "allI": "∀I", "allE": "∀E", "exI": "∃I", "exE": "∃E",
 }  # fmt: skip
 _BY_TEXT: Final = {rule: rule for rule in RULES} | {sign: rule for rule, sign in _UNICODE.items()}
+_USUAL: Final = re.compile(
+    r"(?:([0-9]+)\. ?)?(\|*)([^ \t|│](?:.*[^ \t])?) ([^ 0-9][^ ]*)(?: ([0-9][0-9,\-]*))?"
+)
+"""Lines as they are written; the others are read more slowly."""
 _HEAD: Final = re.compile(r"[ \t]*(?:([0-9]+)\.)?[ \t]*((?:[|│][ \t]*)*)")
 _CITATIONS: Final = re.compile(r"[0-9][0-9,\- \t]*")
 _CITATION: Final = re.compile(r"([1-9][0-9]{0,5})(?:-([1-9][0-9]{0,5}))?")
@@ -65,24 +69,28 @@ def parse_line(text: str, number: int, signature: Signature | None = None) -> Li
     """Returns the line that ``text`` writes, or why it is none; ``number`` is the one it must have if any."""
     if len(text) > MAX_LINE_CHARS:
         return Refusal("budget", f"longer than {MAX_LINE_CHARS} characters")
-    head = _HEAD.match(text)
-    assert head is not None
-    given, bars = head.groups()
+    usual = _USUAL.fullmatch(text)
+    if usual is not None and (rule := _BY_TEXT.get(usual[4])) is not None:
+        given, bars, formula_text, _, citations = usual.groups()
+        depth = len(bars)
+    else:
+        head = _HEAD.match(text)
+        assert head is not None
+        given, bars = head.groups()
+        found = _split(text[head.end() :])
+        if found is None:
+            return Refusal("syntax", "a line is a formula, a rule and what the rule cites, as in: p&q &I 1,2")
+        formula_text, rule, citations = found
+        depth = bars.count("|") + bars.count("│")
     if given is not None and given != str(number):
         return Refusal("number", f"this is line {number}")
-    found = _split(text[head.end() :])
-    if found is None:
-        return Refusal("syntax", "a line is a formula, a rule and what the rule cites, as in: p&q &I 1,2")
-    formula_text, rule, citations = found
-    cited = _cited_briefly(citations) if len(citations) < 40 else _cited(citations)
+    cited = _cited_briefly(citations or "") if len(citations or "") < 40 else _cited(citations)
     if cited is None:
         return Refusal("syntax", "citations are written like 1,2 or 3-5,6-8")
     try:
-        formula = parse_formula(formula_text, signature)
+        return Line(depth, parse_formula(formula_text, signature), rule, *cited)
     except FormulaError as error:
         return Refusal("formula", str(error))
-    depth = bars.count("|") + bars.count("│")
-    return Line(depth, formula, rule, *cited)
 
 
 def _split(text: str) -> tuple[str, str, str] | None:

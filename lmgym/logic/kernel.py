@@ -167,8 +167,9 @@ def _derive(
     for theorem, formula in zip_longest(given, minus):
         if type(theorem) is not Theorem or (formula is not None and type(formula) is not Expression):
             raise KernelError("that is not a theorem, or not a formula")
-        hypotheses |= theorem.hypotheses - {formula} if formula else theorem.hypotheses
-        used |= theorem.uses
+        rest = theorem.hypotheses - {formula} if formula else theorem.hypotheses
+        hypotheses = hypotheses | rest if hypotheses else rest
+        used = used | theorem.uses if used else theorem.uses
     if fresh and any([fresh in each.free for each in (new, *hypotheses)]):
         raise KernelError(f"{fresh} is free where it must not be")
     theorem = object.__new__(Theorem)
@@ -179,8 +180,7 @@ def _derive(
 
 
 def _parts(theorem: Theorem, kind: Kind) -> tuple[Expression, ...]:
-    if theorem.conclusion.kind != kind:
-        raise KernelError(f"the rule needs {kind}, and was given {theorem.conclusion.kind}")
+    _require(theorem.conclusion.kind == kind, "the rule needs a formula of another kind")
     return theorem.conclusion.parts
 
 

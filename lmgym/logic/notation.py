@@ -34,6 +34,8 @@ __all__ = [
 
 MAX_NESTING: Final = 250
 """Brackets, ``~``, quantifiers and connectives that may be open at once."""
+_SHORT: Final = 200
+"""Characters of a text that is remembered with its formula."""
 _TOKEN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*|0|[1-9][0-9]*|<->|->|[^ \t]")
 _PREFIXES: Final = frozenset(("(", "~", "¬", *QUANTIFIERS))
 _BINARY: Final = {
@@ -51,6 +53,8 @@ def parse_formula(text: str, signature: Signature | None = None) -> Formula:
     Raises:
         FormulaError: ``text`` is no formula, or beyond a budget.
     """
+    if type(text) is str and len(text) <= _SHORT:  # the usual way
+        return _read_short(text, signature, "formula")
     return _parse(text, signature, "formula")
 
 
@@ -65,7 +69,7 @@ def _parse(text: str, signature: Signature | None, kind: str) -> Expression:
     text = str.__str__(text)
     if len(text) > MAX_CHARS:
         raise FormulaError(f"longer than {MAX_CHARS} characters")
-    return (_read_short if len(text) <= 200 else _read)(text, signature, kind)
+    return (_read_short if len(text) <= _SHORT else _read)(text, signature, kind)
 
 
 def _read(text: str, signature: Signature | None, kind: str) -> Expression:
