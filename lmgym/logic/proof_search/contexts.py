@@ -1,9 +1,9 @@
 """What can be cited at one place of a proof, and what one more line there can rest on.
 
 In: the lines that are there already, level by level, and the assumptions of the boxes opened beside. Out:
-for a formula the ways to it that are worth a thought in this context, as what they still need. A way is
-left out if it needs something that is false in a model of what is known (by truth tables: that can't be
-proved there), or all that another way needs, and more.
+for a formula the ways to it that are worth a thought in this context, as what they still need. Left out are
+ways that need something false in a model of what is known (by truth tables: that can't be proved there),
+ways that need what would do alone, and cases of which one is known.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ class Context:
         self.boxes = boxes
         self.models = models
         self.options: dict[int, list[Option]] = {}
-        self.is_reachable: dict[int, bool] = {}
 
 
 class Contexts:
@@ -44,6 +43,7 @@ class Contexts:
         self.box_parts: list[Box] = []
         self._box_numbers: dict[Box, int] = {}
         self.scopes = scopes
+        self._opened = {scope.assumption for scope in scopes[1:]}
         self.closing: list[int] = []
         """For each level the mask of the box that is there if the next level's box is closed as it is."""
         self.needs_two = [0] * len(scopes)
@@ -97,7 +97,7 @@ class Contexts:
         return not context.models & self.table.truth[box[0]] & ~self.table.truth[box[1]]
 
     def options(self, context: Context, goal: int) -> list[Option]:
-        """Returns the ways to the goal, of which no other needs less."""
+        """Returns the ways to the goal, but those that need one thing and others for which it is enough."""
         found = context.options.get(goal)
         if found is None:
             found = context.options[goal] = self._find_options(context, goal)
@@ -109,14 +109,25 @@ class Contexts:
         return len(options) == 1 and not options[0].needs | options[0].boxes
 
     def _find_options(self, context: Context, goal: int) -> list[Option]:
-        kept: list[Option] = []
+        found: dict[tuple[int, int], Option] = {}
+        alone = alone_boxes = 0
         for way in self.rules.ways(goal):
             option = self._option(context, goal, way)
-            if option is None or any(_needs_less(other, option) for other in kept):
+            if option is None:
                 continue
-            kept = [other for other in kept if not _needs_less(option, other)]
-            kept.append(option)
-        return kept
+            _, needs, boxes = option
+            found.setdefault((needs, boxes), option)
+            if not boxes and not needs & (needs - 1):
+                alone |= needs
+                if not needs:
+                    return [option]
+            elif not needs and not boxes & (boxes - 1):
+                alone_boxes |= boxes
+        return [
+            option
+            for option in found.values()
+            if not (option.needs & alone or option.boxes & alone_boxes) or _is_alone(option)
+        ]
 
     def _option(self, context: Context, goal: int, way: Way) -> Option | None:
         needs = boxes = 0
@@ -125,6 +136,8 @@ class Contexts:
                 if need == goal or not self.is_reachable(context, need):
                     return None
                 needs |= 1 << need
+        if way.rule == "|E" and self._is_idle(context, way):
+            return None
         for box in way.boxes:
             number = self.box_number(box)
             if not context.boxes >> number & 1:
@@ -133,6 +146,15 @@ class Contexts:
                 boxes |= 1 << number
         return Option(way, needs, boxes)
 
+    def _is_idle(self, context: Context, way: Way) -> bool:
+        """Returns whether a case is known already: what its box would hold can as well stand outside."""
+        return any(
+            context.known >> assumption & 1
+            and assumption not in self._opened
+            and not context.boxes >> self.box_number((assumption, goal)) & 1
+            for assumption, goal in way.boxes
+        )
 
-def _needs_less(one: Option, other: Option) -> bool:
-    return not one.needs & ~other.needs and not one.boxes & ~other.boxes
+
+def _is_alone(option: Option) -> bool:
+    return option.needs.bit_count() + option.boxes.bit_count() == 1

@@ -15,6 +15,9 @@ from lmgym.tasks.proof.knobs import Connective, Knobs
 from lmgym.tasks.stream import Words
 
 MAX_PREMISES: Final = 6
+"""Premises after which an imagined proof takes no other way than one more."""
+MIN_CHAINED: Final = 7
+"""Lines from which on the result of one imagined proof can be needed by another."""
 ATOMS: Final = "pqrstu"
 
 _Choice = tuple[int, Callable[[], None]]
@@ -24,9 +27,16 @@ _Choice = tuple[int, Callable[[], None]]
 def construct_sequent(knobs: Knobs, num_lines: int, words: Words) -> tuple[tuple[Formula, ...], Formula]:
     """Returns premises and a goal that follows from them, by a proof of about ``num_lines`` lines."""
     maker = _Maker(knobs, words)
-    goal = maker.formula(1 + words.below(2 + num_lines // 4))
-    maker.prove(goal, (), num_lines, 0, may_introduce=True)
-    return tuple(dict.fromkeys(maker.premises)), goal
+    if num_lines < MIN_CHAINED or not words.below(4):
+        return maker.sequent(num_lines)
+    first = 2 + words.below(num_lines - 4)
+    lemmas, lemma = maker.sequent(first)
+    premises, goal = maker.sequent(num_lines - 1 - first)
+    if not premises or "implies" not in knobs.connectives:
+        return (*lemmas, *premises), goal
+    place = words.below(len(premises))
+    chained = connect("implies", lemma, premises[place])
+    return tuple(dict.fromkeys((*lemmas, *premises[:place], chained, *premises[place + 1 :]))), goal
 
 
 class _Maker:
@@ -36,7 +46,15 @@ class _Maker:
         self._atoms = [predicate(name) for name in ATOMS[: knobs.num_atoms]]
         self._binary: list[Connective] = [kind for kind in knobs.connectives if kind != "not"]
         self._has_not = "not" in knobs.connectives
+        self._owes_classical = knobs.logic == "classical"
         self.premises: list[Formula] = []
+
+    def sequent(self, num_lines: int) -> tuple[tuple[Formula, ...], Formula]:
+        """Returns premises and a goal."""
+        self.premises = []
+        goal = self.formula(1 + self._words.below(2 + num_lines // 4))
+        self.prove(goal, (), num_lines, 0, may_introduce=True)
+        return tuple(dict.fromkeys(self.premises)), goal
 
     def formula(self, size: int) -> Formula:
         """Returns a random formula with ``size`` atoms."""
@@ -58,9 +76,11 @@ class _Maker:
         assert kind != "not"
         return connect(kind, left, right)
 
-    def _side(self, context: Sequence[Formula]) -> Formula:
-        """Returns a formula that an elimination can rest on, an assumption where there is one."""
+    def _side(self, context: Sequence[Formula], lines: int) -> Formula:
+        """Returns what an elimination can rest on: something known, or new if there are lines to fill."""
         below = self._words.below
+        if lines > 3 and below(3):
+            return self.formula(1 + below(3))
         if context and below(4):
             return context[-1 - below(min(2, len(context)))]
         if self.premises and below(4) == 0:
@@ -131,22 +151,38 @@ class _Maker:
     def _classical(
         self, goal: Formula, context: tuple[Formula, ...], lines: int, depth: int
     ) -> list[_Choice]:
-        weight = 4 if self._knobs.logic == "classical" else 1
+        weight = 8 if self._owes_classical else 1
         twice = negation(negation(goal))
-        choices: list[_Choice] = [(weight, lambda: self._major(twice, context, lines - 1, depth))]
+
+        def pay(act: Callable[[], None]) -> Callable[[], None]:
+            def paid() -> None:
+                self._owes_classical = False
+                act()
+
+            return paid
+
+        choices: list[_Choice] = [
+            (weight, pay(lambda: self._major(twice, context, lines - 1, depth, only=True)))
+        ]
         if depth < self._knobs.max_depth and lines >= 3 and goal.kind != "not":
             opposite = negation(goal)
-            choices.append((2 * weight, lambda: self._inside(opposite, FALSE, context, lines - 2, depth)))
+            choices.append((weight, pay(lambda: self._inside(opposite, FALSE, context, lines - 2, depth))))
         if depth < self._knobs.max_depth and lines >= 6:
-            choices.append((weight, lambda: self._by_excluded_middle(goal, context, lines, depth)))
+            choices.append((weight, pay(lambda: self._by_excluded_middle(goal, context, lines, depth))))
         return choices
 
     def _go_on(self, goal: Formula, context: tuple[Formula, ...], lines: int, depth: int) -> None:
         self.prove(goal, context, lines, depth, may_introduce=True)
 
-    def _major(self, goal: Formula, context: tuple[Formula, ...], lines: int, depth: int) -> None:
-        """As ``_go_on``, for what an elimination takes apart: introducing it would be a detour."""
-        self.prove(goal, context, lines if self._words.below(3) == 0 else 0, depth, may_introduce=False)
+    def _major(
+        self, goal: Formula, context: tuple[Formula, ...], lines: int, depth: int, *, only: bool = False
+    ) -> None:
+        """As ``_go_on``, for what an elimination takes apart: introducing it would be a detour.
+
+        It becomes a premise most of the time, unless nothing else (``only``) is left to be proved.
+        """
+        has_lines = only or self._words.below(3) == 0
+        self.prove(goal, context, lines if has_lines else 0, depth, may_introduce=False)
 
     def _both(self, goals: Sequence[Formula], context: tuple[Formula, ...], lines: int, depth: int) -> None:
         first = self._words.below(lines + 1) if lines > 0 else 0
@@ -166,7 +202,7 @@ class _Maker:
     def _by_implication(
         self, kind: Connective, goal: Formula, context: tuple[Formula, ...], lines: int, depth: int
     ) -> None:
-        side = self._side(context)
+        side = self._side(context, lines)
         turned = kind == "iff" and self._words.below(2)
         major = self.join(kind, goal, side) if turned else self.join(kind, side, goal)
         if side is goal:
@@ -178,7 +214,7 @@ class _Maker:
     def _from_pair(self, goal: Formula, context: tuple[Formula, ...], lines: int, depth: int) -> None:
         other = self.formula(1)
         pair = self.join("and", goal, other) if self._words.below(2) else self.join("and", other, goal)
-        self.prove(pair, context, lines - 1, depth, may_introduce=False)
+        self._major(pair, context, lines - 1, depth, only=True)
 
     def _by_cases(self, goal: Formula, context: tuple[Formula, ...], lines: int, depth: int) -> None:
         left, right = self.formula(1), self.formula(1)
@@ -194,7 +230,7 @@ class _Maker:
         self._inside(negation(case), goal, context, lines - 4 - (lines - 4) // 2, depth)
 
     def _contradict(self, context: tuple[Formula, ...], lines: int, depth: int) -> None:
-        side = self._side(context)
+        side = self._side(context, lines)
         if side.kind == "not" and self._words.below(2):
             self._go_on(side.parts[0], context, lines - 1, depth)
             self._go_on(side, context, 0, depth)

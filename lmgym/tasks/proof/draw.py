@@ -23,10 +23,12 @@ from lmgym.tasks.stream import MAX_DRAWS, Words
 
 _Item = TypeVar("_Item")
 
-DRAWS_PER_LENGTH: Final = 200
+DRAWS_PER_LENGTH: Final = 100
 """Draws for one problem after which any length of proof will do."""
 
 
+LONG: Final = 6
+"""Lines that every proof must need, at the least, where a shortest one is out of reach."""
 SLACK: Final = 2
 """Lines that a natural proof may have above the level's before it is worth shortening."""
 
@@ -162,6 +164,6 @@ def _fits(knobs: Knobs, proof: tuple[Line, ...], min_lines: int) -> bool:
     depth = max([line.depth for line in proof])
     return (
         knobs.min_lines <= len(proof) <= knobs.max_lines
-        and 3 * min_lines >= 2 * knobs.min_lines
+        and min_lines >= min(knobs.min_lines, LONG)
         and knobs.min_depth <= depth <= knobs.max_depth
     )

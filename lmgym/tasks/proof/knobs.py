@@ -34,7 +34,7 @@ class Knobs:
     """Premises without which the goal follows as well."""
     logic: Logic = "any"
     """Whether a proof needs a classical rule ("classical"), needs none, or either."""
-    max_states: int = 150
+    max_states: int = 60
     """States that the search for a shortest proof may look into; beyond, a natural proof is kept."""
 
     @property
