@@ -4,6 +4,7 @@ import itertools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from lmgym.records import Problem
 from lmgym.tasks.entailment import Entailment
 from lmgym.tasks.entailment.draw import answer_of, is_kept_for_wording, key_of, reference_of
 from lmgym.tasks.entailment.english import Reader, seen_wordings, unseen_wording, write
-from lmgym.tasks.entailment.knobs import EXTRA_HOPS, LEVELS
+from lmgym.tasks.entailment.knobs import EXTRA_HOPS, LEVELS, ONTOLOGIES
 from lmgym.tasks.entailment.sentences import Literal, Part, Sentence, denial, fact, rule, some
 from lmgym.tasks.entailment.vocabulary import load_words
 from lmgym.tasks.entailment.worlds import is_possible
@@ -254,3 +255,28 @@ def test_every_largest_configuration_has_words_enough() -> None:
             for problem in task.problems(split, range(8)):
                 assert len(problem.prompt) <= task.max_prompt_chars
                 assert task.demonstrations(problem, rng)
+
+
+def test_the_page_is_true() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "environments" / "entailment.md").read_text("utf-8")
+    switches = ("negations", "conjunctions", "disjunctions", "contrapositives", "quantified")
+    for level, knobs in LEVELS.items():
+        on = ", ".join(name for name in switches if getattr(knobs, name)) or "none"
+        task = Entailment(level=level)
+        row = (level, knobs.num_hops, knobs.num_distractors, knobs.num_bystanders)
+        end = f"{on} | {knobs.max_premises} | {100 * task.random_return:.1f} % |"
+        assert f"| {' | '.join(map(str, row))} | {'yes' if knobs.unknown else 'no'} | {end}" in page
+        if level <= 3:
+            assert f"```\n{task.problem('train', 3).prompt}```" in page
+    shown = [Entailment(level=1, wording=wording).problem("train", 3) for wording in seen_wordings()]
+    shown += [Entailment(level=1).problem(split, 3) for split in Entailment.splits]
+    shown += [Entailment(level=2, ontology=name).problem("train", 3) for name in ONTOLOGIES]
+    for problem in shown:
+        assert f"`{problem.prompt.strip().replace(chr(10), ' ⏎ ')}`" in page
+    for task in (Entailment(level=4, style="worked", num_distractors=0), Entailment(level=3, style="worked")):
+        problems = task.problems("train", range(20))
+        shown_proofs = [
+            f"```\n{problem.prompt}{task.demonstrations(problem, np.random.default_rng(0))[0]}\n```"
+            for problem in problems
+        ]
+        assert any(text in page for text in shown_proofs)
