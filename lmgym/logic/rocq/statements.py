@@ -19,15 +19,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from lmgym.errors import EmptyProblemSetError, InvalidValueError
 from lmgym.logic.rocq.binders import close_proposition
+from lmgym.logic.rocq.marks import MAX_LEVEL, Mark, mark_of
 from lmgym.logic.rocq.vfiles import Sentence, VFileError, read_sentences
-
-MAX_LEVEL = 8
-"""Highest level that a mark may give."""
 
 _KINDS = "Lemma|Theorem|Fact|Remark|Corollary|Proposition|Property"
 _NAME = r"[^\W\d][\w']*"
@@ -146,14 +145,20 @@ def goal_of_text(
             source, 1, f"the text holds no lemma {name!r}." if name else "the text holds no lemma."
         )
     place = places[-1]
-    block = blocks[place]._replace(mark=_Mark(level, tuple(topics), ()))
+    block = blocks[place]._replace(mark=Mark(level, tuple(topics), ()))
     return _statement(block, blocks[:place], source)
 
 
-class _Mark(NamedTuple):
-    level: int
-    topics: tuple[str, ...]
-    uses: tuple[str, ...]
+@lru_cache(maxsize=4096)
+def outline(context: str) -> str:
+    """Returns ``context`` without the proofs in it: what a prompt may show.
+
+    A lemma that one statement may use is itself to be proved elsewhere, perhaps in another split.
+
+    Raises:
+        VFileError: the text cannot be read.
+    """
+    return "\n".join(block.head.text for block in _blocks(read_sentences(context), "<context>"))
 
 
 class _Block(NamedTuple):
@@ -162,7 +167,7 @@ class _Block(NamedTuple):
     head: Sentence
     proof: tuple[Sentence, ...] = ()
     name: str = ""
-    mark: _Mark | None = None
+    mark: Mark | None = None
 
     @property
     def line(self) -> int:
@@ -178,7 +183,7 @@ def _blocks(sentences: Sequence[Sentence], source: str) -> list[_Block]:
     while place < len(sentences):
         head = sentences[place]
         depth += bool(_OPENS.match(head.text)) - bool(_CLOSES.match(head.text))
-        mark = _mark_of(head, source)
+        mark = mark_of(head, source)
         lemma = _LEMMA.fullmatch(head.text)
         if mark is not None and (lemma is None or depth):
             why = "stands in a section or module" if depth else "stands before no lemma"
@@ -200,35 +205,6 @@ def _end_of_proof(sentences: Sequence[Sentence], start: int) -> int:
         if re.match(r"(Qed|Defined|Admitted|Abort|Save)\b", sentences[place].text):
             return place + 1
     return len(sentences)
-
-
-def _mark_of(sentence: Sentence, source: str) -> _Mark | None:
-    for comment in sentence.inner_comments:
-        if comment.text.startswith("lmgym"):
-            raise VFileError(source, comment.line, "a mark must stand before the lemma, not inside.")
-    marks = [comment for comment in sentence.comments if comment.text.startswith("lmgym")]
-    if len(marks) > 1:
-        raise VFileError(source, marks[1].line, "two marks stand before one sentence.")
-    return _read_mark(marks[0].text, source, marks[0].line) if marks else None
-
-
-def _read_mark(text: str, source: str, line: int) -> _Mark:
-    fields = dict[str, str]()
-    for field in text.removeprefix("lmgym").strip().removeprefix(":").split(";"):
-        word, _, value = field.strip().partition(" ")
-        if word in fields or word not in ("level", "topics", "uses", ""):
-            raise VFileError(
-                source, line, f"field {word!r} of a mark is unknown or doubled; known: level, topics, uses."
-            )
-        fields[word] = value
-    level = fields.get("level", "1").strip()
-    if not re.fullmatch(rf"[1-{MAX_LEVEL}]", level):
-        raise VFileError(source, line, f"level must be 1 to {MAX_LEVEL}, got {level!r}.")
-    return _Mark(int(level), _words(fields.get("topics", "")), _words(fields.get("uses", "")))
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _closure(block: _Block, marked: dict[str, _Block], source: str) -> set[str]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from lmgym.errors import EmptyProblemSetError, InvalidValueError
 from lmgym.logic.rocq.goals import cut
-from lmgym.logic.rocq.statements import Statement
+from lmgym.logic.rocq.statements import Statement, outline
 from lmgym.records import Problem
 from lmgym.seeding import make_generator
 from lmgym.tasks.base import HASHED_SPLITS, split_of
@@ -96,7 +96,7 @@ def key_of(statement: Statement) -> str:
 
 def _pose(statement: Statement, key: str, split: str, place: int, spare: int | None) -> Problem:
     num_turns = 1 if spare is None else (len(statement.proof) or UNKNOWN_LENGTH) + spare
-    context = cut(statement.context.strip(), MAX_CONTEXT_CHARS)
+    context = cut(outline(statement.context), MAX_CONTEXT_CHARS)  # its proofs may belong to another split
     left = "" if spare is None else f"{num_turns} left: "
     prompt = f"{context}\n\n|- {key}\n{left}" if context else f"|- {key}\n{left}"
     reference = RocqReference(statement, num_turns)

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from lmgym.errors import EmptyProblemSetError, InvalidValueError, UnknownNameError
-from lmgym.logic.rocq.statements import MAX_LEVEL, Statement, goal_of_text, read_statements
+from lmgym.logic.rocq.marks import MAX_LEVEL
+from lmgym.logic.rocq.statements import Statement, goal_of_text, read_statements
 
 PRESETS = ("lmgym", "minif2f", "minif2f_coquelicot")
 """The packaged sets: 671 lemmas with proofs; miniF2F's 445 statements that need only Coq; these and the 28

@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 
 from lmgym.errors import EmptyProblemSetError, InvalidValueError, UnknownNameError
 from lmgym.logic.rocq.binders import close_proposition
-from lmgym.logic.rocq.statements import Statement, goal_of_text, read_statements, statements_of_text
+from lmgym.logic.rocq.statements import (
+    Statement,
+    goal_of_text,
+    outline,
+    read_statements,
+    statements_of_text,
+)
 from lmgym.logic.rocq.vfiles import VFileError, read_sentences
 from lmgym.tasks.rocq.sets import PRESETS, load_set, read_minif2f
 
@@ -69,6 +75,20 @@ def test_used_lemmas_come_with_those_that_they_use() -> None:
     )
     contexts = {s.name: re.findall(r"Lemma (\w)", s.context) for s in statements_of_text(lemmas)}
     assert contexts == {"a": [], "b": ["a"], "c": [], "d": ["a", "b"]}
+
+
+def test_the_outline_of_a_context_shows_no_proof() -> None:
+    context = statements_of_text(FILE)[1].context
+    assert outline(context).splitlines() == [
+        "Require Import Lia.",
+        "Definition two := 2.",
+        "Lemma add_swap {A : Type} (n m : nat) : n + m = m + n.",
+        "Lemma helper : True.",
+    ]
+    tactics = re.compile(r"^(Proof|Qed|intros|reflexivity|simpl|induction)\b", re.M)
+    for statement in load_set("lmgym"):
+        assert not tactics.search(outline(statement.context))
+        assert len(outline(statement.context)) <= 2_000
 
 
 @pytest.mark.parametrize(
