@@ -21,6 +21,7 @@ from lmgym.tasks.metamath.canonical import key_of
 from lmgym.tasks.metamath.library import PRESETS, load_library
 from tests.reference.metamath_bad import HEAD
 
+PAGE = Path(__file__).parents[3] / "docs" / "environments" / "metamath.md"
 RNG = np.random.default_rng(0)
 OWN = (
     HEAD
@@ -305,3 +306,27 @@ def test_the_environment_plays_it_at_every_granularity(granularity: str, turn: s
             _, reward, terminated, _, info = env.step(action)
     assert terminated and reward == 1 and info["success"]
     env.close()
+
+
+def test_the_page_is_true() -> None:
+    page = PAGE.read_text("utf-8")
+    assert Metamath().problem("train", 3).prompt in page
+    for level in range(1, 7):
+        task = Metamath(level=level)
+        problem = task.problem("train", 3)
+        sizes = ", ".join(str(task.num_problems[split]) for split in HASHED_SPLITS)
+        goal = problem.prompt.splitlines()[-1].removeprefix("prove ").replace("|", "\\|")
+        proof = problem.reference.proof
+        known = f"`{' '.join(proof)}`" if level < 6 else f"of {len(proof)} labels"
+        assert f"| {level} | {sizes} | `{goal}` | {known} |" in page
+    for preset in ("set.mm propositional", "ql", "hol"):
+        bounds = ", ".join(map(str, load_library(PRESETS[preset], "normal").bounds))
+        assert bounds in next(line for line in page.splitlines() if line.startswith(f'| "{preset}"'))
+    task = Metamath(proof_format="essential", turn="label", level=2, num_distractors=1)
+    problem = task.problem("train", 5)
+    transcript = play(task, problem, ["3exp.1", "ax-mp", "3exp", "imp"])
+    assert task.verify(transcript).status == "correct"
+    said = [line for text in (problem.prompt, *replies(transcript)) for line in text.splitlines() if line]
+    start = page.index("prompt  imp:")
+    block = page[start : page.index("```", start)].splitlines()
+    assert said == [line[8:] for line in block if not line.startswith("agent")]
