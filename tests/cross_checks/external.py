@@ -65,15 +65,18 @@ class Eprover:
 
     def entails(self, premises: Sequence[Formula], goal: Formula) -> bool | None:
         """Returns whether ``premises`` entail ``goal``; None: E did not find out."""
-        lines = [f"fof(p{at}, axiom, {write_tptp(premise)})." for at, premise in enumerate(premises)]
-        lines.append(f"fof(g, conjecture, {write_tptp(goal)}).")
-        self._file.write_text("\n".join(lines) + "\n", "utf-8")
-        command = [self._program, "--auto", "--cpu-limit=2", "-s", str(self._file)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-        statuses = [line.split()[3] for line in done.stdout.splitlines() if "SZS status" in line]
-        assert len(statuses) == 1, (lines, done.stdout, done.stderr)
-        meaning = {"Theorem": True, "ContradictoryAxioms": True, "CounterSatisfiable": False}
-        return meaning.get(statuses[0])
+        return ask_eprover(self._program, list(map(write_tptp, premises)), write_tptp(goal), self._file)
+
+
+def ask_eprover(program: str, premises: Sequence[str], goal: str, file: Path) -> bool | None:
+    """Returns whether ``premises`` entail ``goal``, written in TPTP's language; None: E did not find out."""
+    lines = [f"fof(p{at}, axiom, {premise})." for at, premise in enumerate(premises)]
+    file.write_text("\n".join([*lines, f"fof(g, conjecture, {goal})."]) + "\n", "utf-8")
+    command = [program, "--auto", "--cpu-limit=2", "-s", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    statuses = [line.split()[3] for line in done.stdout.splitlines() if "SZS status" in line]
+    assert len(statuses) == 1, (lines, goal, done.stdout, done.stderr)
+    return {"Theorem": True, "ContradictoryAxioms": True, "CounterSatisfiable": False}.get(statuses[0])
 
 
 def write_tptp(node: Formula, depth: int = 0) -> str:
