@@ -50,7 +50,10 @@ FORBIDDEN: Final = frozenset(
     termination_by dbg_trace dbgTrace dbg_stop dbgSleep trace trace_state sleep checkpoint save
     config kernel eval check print reduce exit csimp
     unsafe_cast proof_wanted alias irreducible_def compile_inductive polyrith slim_check plausible hint
-    says observe where""".split()
+    says observe where unif_hint add_decl_doc register_option register_simp_attr
+    register_label_attr declare_config_elab declare_simp_like_tactic grind_pattern seal unseal module recall
+    suppress_compilation guard_msgs library_note add_aesop_rules erase_aesop_rules reserve
+    gen_injective_theorems assert_not_exists compile_def to_additive""".split()
 )
 """Words that may stand nowhere, not even as a part of a dotted name."""
 

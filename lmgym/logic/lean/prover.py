@@ -8,6 +8,7 @@ does not prove anything; see ``lmgym.logic.lean.final``.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -73,6 +74,7 @@ class Lean:
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._repl: Repl | None = None
+        self._owner = os.getpid()
         self._num_requests = 0
         self._states: dict[_Key, _State | Refusal] = {}
         self._late: OrderedDict[_Key, Refusal] = OrderedDict()
@@ -95,6 +97,9 @@ class Lean:
         return found if isinstance(found, Refusal) else found.goals
 
     def _try_twice(self, statement: LeanStatement, tactics: tuple[str, ...]) -> _State | Refusal:
+        if self._owner != os.getpid():  # after a fork the process belongs to the parent
+            self._owner, self._repl, self._num_requests = os.getpid(), None, 0
+            self._states.clear()
         try:
             return self._walk(statement, tactics)
         except LeanError as error:
@@ -172,7 +177,7 @@ class Lean:
         return self._repl
 
     def _stop(self) -> None:
-        if self._repl is not None:
+        if self._repl is not None and self._owner == os.getpid():
             self._repl.close()
         self._repl = None
         self._num_requests = 0

@@ -98,6 +98,19 @@ def test_a_process_that_fails_is_an_error_and_is_replaced(lean: Lean, word: str)
     assert isinstance(found, Goals) and found.is_closed
 
 
+def test_after_a_fork_the_process_is_left_to_the_parent(lean: Lean, monkeypatch: pytest.MonkeyPatch) -> None:
+    lean.run(SWAP, SWAP.proof[:1])
+    parents = lean._repl
+    assert isinstance(parents, ProcessRepl)
+    with monkeypatch.context() as patch:
+        patch.setattr("os.getpid", lambda: -1)
+        lean.close()
+        assert parents._process.poll() is None
+        assert isinstance(lean.run(SWAP, SWAP.proof), Goals) and lean._repl is not parents
+        lean.close()
+    parents.close()
+
+
 def test_a_tactic_without_end_is_refused_and_its_process_ended(command: list[str]) -> None:
     lean = Lean(command, timeout_s=1.0)
     first = lean._open()
@@ -332,6 +345,8 @@ CHEATS = {
         "case x => stop",
         "exact implemented_by",
         "exact macro_rules x",
+        "exact h unif_hint x",
+        "exact h theorem x : True := h",
         "show_term exact h; notation x",
         "try opaque x",
     ),
