@@ -115,10 +115,10 @@ def draw_first_order(knobs: FirstOrder, split: str, words: Words) -> DrawnSequen
     premises = pen.sketch.premises
     if goal in premises or (len(premises) > knobs.max_premises) != is_longer:
         return None
-    sequent, proof = pen.sketch.finish(goal, _shuffled(len(premises), words))
-    key = key_of(sequent)
+    key = key_of(Sequent(tuple(premises), goal))
     if split in HASHED_SPLITS and split_of(key) != split:
         return None
+    sequent, proof = pen.sketch.finish(goal, _shuffled(len(premises), words))
     return DrawnSequent(key, sequent, proof)
 
 

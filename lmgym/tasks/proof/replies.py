@@ -51,7 +51,7 @@ def goal_line(sequent: Sequent, style: Style) -> str:
 def instruct(turn: str, style: Style, *, classical: bool, first_order: bool) -> str:
     """Returns the explanation that stands before a problem with ``prompt_style="instruct"``."""
     more = _CLASSICAL * classical + _FIRST_ORDER * first_order
-    example = "7. |q ->E 2,5" if style == "ascii" else "7. │ q →E 2,5"
+    example = "7. |q ->E 2,5" if style == "ascii" else "7. | q  →E 2,5"
     return INSTRUCTIONS.format(turnstile=_TURNSTILES[style], example=example, more=more, ask=_ASK[turn])
 
 
