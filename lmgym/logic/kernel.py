@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 from functools import partial
 from itertools import zip_longest
-from typing import Final, Literal, final, get_args
+from typing import Final, Literal, final
 from weakref import WeakValueDictionary
 
 from lmgym.errors import LmgymError
@@ -26,8 +26,8 @@ Kind = Literal[
 ]  # fmt: skip
 _TERMS: Final = ("variable", "bound", "function")
 _QUANTIFIERS: Final = ("forall", "exists")
-_NUM_PARTS: Final = {"variable": 0, "bound": 0, "true": 0, "false": 0, "not": 1, "forall": 1, "exists": 1}
-_INDICES: Final = frozenset(map(str, range(MAX_DEPTH)))
+_NUM_PARTS = dict(variable=0, bound=0, true=0, false=0, forall=1, exists=1, equal=2, implies=2, iff=2)
+_NUM_PARTS |= {"not": 1, "and": 2, "or": 2}
 
 
 class KernelError(LmgymError, ValueError):
@@ -83,12 +83,13 @@ def make(kind: Kind, name: str, *parts: Expression) -> Expression:
     key = (kind, name, parts)
     if (found := _known.get(key)) is not None:
         return found
-    _require(_is_well_formed(kind, name, parts), f"no expression: {kind!s:.20} {name!s:.40}")
+    if not _is_well_formed(kind, name, parts):
+        raise KernelError(f"no expression: {kind!s:.20} {name!s:.40}")
     free = frozenset((name,) if kind == "variable" else ()).union(*[part.free for part in parts])
     loose = int(name) + 1 if kind == "bound" else max([part.loose for part in parts], default=0)
     loose -= 1 if kind in _QUANTIFIERS and loose else 0
     depth, size = 1 + max([part.depth for part in parts], default=0), 1 + sum([part.size for part in parts])
-    _require(depth <= MAX_DEPTH and size <= MAX_SIZE, f"more than {MAX_DEPTH} levels or {MAX_SIZE} parts")
+    _require(depth <= MAX_DEPTH and size <= MAX_SIZE, "an expression of too many levels or parts")
     new = object.__new__(Expression)
     for slot, value in zip(Expression.__slots__, (kind, name, parts, free, loose, depth, size), strict=True):
         object.__setattr__(new, slot, value)
@@ -96,16 +97,15 @@ def make(kind: Kind, name: str, *parts: Expression) -> Expression:
         return _known.setdefault(key, new)
 
 
-def _is_well_formed(kind: Kind, name: str, parts: tuple[Expression, ...]) -> bool:
+def _is_well_formed(kind: str, name: str, parts: tuple[Expression, ...]) -> bool:
     """Functions and predicates have a name and any number of parts, all else the number that is its own."""
-    if [*map(type, (kind, name, *parts))] != [str, str, *[Expression] * len(parts)]:
-        return False
+    is_exact = type(kind) is type(name) is str and all([type(part) is Expression for part in parts])
     has_terms, has_name = kind in ("function", "predicate", "equal"), kind in (*_TERMS, "predicate")
     return (
-        kind in get_args(Kind)
-        and (kind in ("function", "predicate") or len(parts) == _NUM_PARTS.get(kind, 2))
+        is_exact
+        and (kind in ("function", "predicate") or len(parts) == _NUM_PARTS.get(kind))
         and all([(part.kind in _TERMS) == has_terms for part in parts])
-        and (name in _INDICES if kind == "bound" else (name != "") == has_name)
+        and (name in map(str, range(MAX_DEPTH)) if kind == "bound" else (name != "") == has_name)
     )
 
 

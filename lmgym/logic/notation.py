@@ -160,7 +160,7 @@ class _Reader:
                 new = kernel.negation(last)
             elif name:
                 self.bound.pop()
-                new = kernel.quantify(kind, name, last)  # type: ignore[arg-type]
+                new = kernel.make(kind, "", last)  # type: ignore[arg-type]
             else:
                 new = kernel.connect(kind, operands.pop(), last)  # type: ignore[arg-type]
             operands.append(new)
@@ -171,6 +171,10 @@ class _Reader:
             self.position += 1
             return CONSTANTS[token]
         name = self._name()
+        if self.tokens[self.position] not in ("(", "=") and not name[0].isdigit():
+            if self.signature is not None:
+                _check_arity("predicate", name, 0, self.signature.predicates)
+            return kernel.predicate(name)
         arguments = self._arguments() if self.tokens[self.position] == "(" else None
         if self.tokens[self.position] == "=":
             self.position += 1
@@ -218,8 +222,8 @@ class _Reader:
         return name
 
     def _simple(self, name: str) -> Term:
-        if name in self.bound:
-            return kernel.variable(name)
+        if name in self.bound:  # the innermost of that name, counted from inside
+            return kernel.make("bound", str(self.bound[::-1].index(name)))
         if self.signature is None:
             return kernel.function(name) if name[0].isdigit() else kernel.variable(name)
         if name in self.signature.functions or not name[0].islower():

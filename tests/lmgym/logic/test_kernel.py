@@ -330,6 +330,20 @@ class Chameleon:
         return hash(self.like)
 
 
+class Impostor(type):
+    """A class that says it is every other class."""
+
+    def __eq__(cls, other: object) -> bool:
+        return True
+
+    def __hash__(cls) -> int:
+        return hash(Expression)
+
+
+class Fake(metaclass=Impostor):
+    kind, name, parts, free, loose, depth, size = "predicate", "p", (), frozenset(), 0, 1, 1
+
+
 def lie(conclusion: Expression = FALSE) -> SimpleNamespace:
     return SimpleNamespace(hypotheses=frozenset(), conclusion=conclusion, uses=frozenset())
 
@@ -369,6 +383,8 @@ FORGERIES = [
     lambda: k.exists_intro(Chameleon(read("ex x. P(x)")), C, k.assume(PC)),
     lambda: k.equal_elim(*given("a=b"), Chameleon(read("all x. P(x)")), *given("P(a)")),
     lambda: k.forall_elim(*given("all x. P(x)"), Chameleon(C)),
+    lambda: k.negation(Fake()),
+    lambda: k.assume(Fake()),
 ]  # fmt: skip
 
 
