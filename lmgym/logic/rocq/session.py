@@ -194,6 +194,11 @@ class Session:
             cost.place = place
             raise
 
+    def _death(self, message: str) -> SessionDied:
+        death = SessionDied(message)
+        death.exit_code = self._exit_code()
+        return death
+
     def _exit_code(self) -> int | None:
         try:
             return self._process.wait(timeout=1.0)
@@ -228,14 +233,18 @@ class Session:
         """Adds a sentence to the document, unless the prover refuses it."""
         before = self._document[-1].state if self._document else self._first_state
         self.num_sentences += 1
-        added = self._ask(add_call(sentence, before), timeout_s)
+        until = time.monotonic() + timeout_s
+        self._send(
+            add_call(sentence, before) + (GOAL if wants_goals else b"")
+        )  # both at once: half the waiting
+        added = self._receive(until)
+        value = self._receive(until) if wants_goals else None
         if isinstance(added, Failure):
             return Refusal("error", added.message)
         state = self._read(read_state, added)
-        if not wants_goals:
+        if value is None:
             self._document.append(_Entry(sentence, state, None))
             return None
-        value = self._ask(GOAL, timeout_s)
         if isinstance(value, Failure):
             if isinstance(self._ask(edit_at_call(before), CONTEXT_TIMEOUT_S), Failure):
                 raise SessionDied("the prover does not go back")
@@ -250,19 +259,23 @@ class Session:
             raise SessionDied(str(error)) from None
 
     def _ask(self, call: bytes, timeout_s: float) -> Element | Failure:
-        until = time.monotonic() + timeout_s
+        self._send(call)
+        return self._receive(time.monotonic() + timeout_s)
+
+    def _send(self, calls: bytes) -> None:
         try:
-            while call:
-                call = call[self._input.write(call) or 0 :]
-            reply = self._receive(until)
+            while calls:
+                calls = calls[self._input.write(calls) or 0 :]
         except OSError as error:
-            raise SessionDied(str(error)) from None
+            raise self._death(str(error)) from None
+
+    def _receive(self, until: float) -> Element | Failure:
         try:
-            return read_value(reply)
+            return read_value(self._read_reply(until))
         except ProtocolError as error:
             raise SessionDied(str(error)) from None
 
-    def _receive(self, until: float) -> bytes:
+    def _read_reply(self, until: float) -> bytes:
         descriptor = self._output.fileno()
         pieces, size, tail = [self._buffer], len(self._buffer), b""
         while True:
@@ -276,9 +289,7 @@ class Session:
                 raise SentenceTooDear("timeout")
             piece = os.read(descriptor, 1 << 16)
             if not piece:
-                death = SessionDied("the process has ended")
-                death.exit_code = self._exit_code()
-                raise death
+                raise self._death("the process has ended")
             pieces.append(piece)
             size += len(piece)
         reply, _, self._buffer = b"".join(pieces).partition(END)
