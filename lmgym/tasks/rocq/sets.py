@@ -22,7 +22,7 @@ from lmgym.logic.rocq.marks import MAX_LEVEL
 from lmgym.logic.rocq.statements import Statement, goal_of_text, read_statements
 
 PRESETS = ("lmgym", "minif2f", "minif2f_coquelicot")
-"""The packaged sets: 671 lemmas with proofs; miniF2F's 445 statements that need only Coq; these and the 28
+"""The packaged sets: 713 lemmas with proofs; miniF2F's 445 statements that need only Coq; these and the 28
 that need the library Coquelicot, too. miniF2F has no proofs."""
 
 _FOLDER = Path(__file__).parent

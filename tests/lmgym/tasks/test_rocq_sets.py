@@ -205,11 +205,11 @@ def normal(statement: str) -> str:
 
 def test_our_lemmas_are_many_and_different() -> None:
     statements = load_set("lmgym")
-    assert len(statements) == 671
+    assert len(statements) == 713
     assert Counter(s.level for s in statements) == dict(
-        zip(range(1, 9), (103, 158, 83, 137, 100, 35, 35, 20), strict=True)
+        zip(range(1, 9), (105, 165, 90, 139, 105, 44, 37, 28), strict=True)
     )
-    assert len({s.name for s in statements}) == len({normal(s.statement) for s in statements}) == 671
+    assert len({s.name for s in statements}) == len({normal(s.statement) for s in statements}) == 713
     assert all(s.proof and s.topics for s in statements)
 
 
@@ -217,7 +217,7 @@ def test_our_proofs_use_plain_tactics_only() -> None:
     allowed = {
         "intros", "exact", "apply", "split", "left", "right", "destruct", "exists", "reflexivity", "rewrite",
         "induction", "simpl", "discriminate", "injection", "assert", "unfold", "symmetry", "transitivity",
-        "lia", "nia", "inversion", "change", "specialize", "auto", "clear", "revert", "try",
+        "lia", "nia", "inversion", "change", "specialize", "auto", "clear", "revert", "try", "f_equal",
     }  # fmt: skip
     used = {re.match(r"\w+", s)[0] for statement in load_set("lmgym") for s in statement.proof}  # type: ignore[index]
     assert used <= allowed, used - allowed
@@ -225,7 +225,7 @@ def test_our_proofs_use_plain_tactics_only() -> None:
 
 def test_the_presets() -> None:
     sizes = {name: len(load_set(name)) for name in PRESETS}
-    assert sizes == {"lmgym": 671, "minif2f": 445, "minif2f_coquelicot": 473}
+    assert sizes == {"lmgym": 713, "minif2f": 445, "minif2f_coquelicot": 473}
     assert set(load_set("minif2f")) < set(load_set("minif2f_coquelicot"))
     for statement in load_set("minif2f"):
         assert statement.proof == () and statement.topics[1] in ("test", "valid")

@@ -1,12 +1,24 @@
-Definition option_map2 {A B : Type} (f : A -> B) (o : option A) : option B := match o with Some x =>
-  Some (f x) | None => None end.
-Definition bind {A B : Type} (o : option A) (f : A -> option B) : option B := match o with Some x =>
-  f x | None => None end.
+Definition option_map2 {A B : Type} (f : A -> B) (o : option A) : option B :=
+  match o with
+  | Some x => Some (f x)
+  | None => None
+  end.
+Definition bind {A B : Type} (o : option A) (f : A -> option B) : option B :=
+  match o with
+  | Some x => f x
+  | None => None
+  end.
 Definition get {A : Type} (d : A) (o : option A) : A := match o with Some x => x | None => d end.
-Definition or_else {A : Type} (o p : option A) : option A := match o with Some x => Some x | None =>
-  p end.
+Definition or_else {A : Type} (o p : option A) : option A :=
+  match o with
+  | Some x => Some x
+  | None => p
+  end.
 Definition swap {A B : Type} (p : A * B) : B * A := match p with (x, y) => (y, x) end.
-Definition mirror {A B : Type} (s : A + B) : B + A := match s with inl x => inr x | inr y => inl y
+Definition mirror {A B : Type} (s : A + B) : B + A :=
+  match s with
+  | inl x => inr x
+  | inr y => inl y
   end.
 
 (* lmgym: level 1; topics option, pairs *)

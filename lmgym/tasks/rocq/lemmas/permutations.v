@@ -1,15 +1,25 @@
 Require Import List Arith Lia.
 Import ListNotations.
-Inductive perm {A : Type} : list A -> list A -> Prop := perm_nil : perm [] [] | perm_skip : forall x
-  l k, perm l k -> perm (x :: l) (x :: k) | perm_swap : forall x y l, perm (x :: y :: l) (y :: x ::
-  l) | perm_trans : forall l k m, perm l k -> perm k m -> perm l m.
-Fixpoint insert (x : nat) (l : list nat) : list nat := match l with [] => [x] | y :: k => if x <=? y
-  then x :: y :: k else y :: insert x k end.
+Inductive perm {A : Type} : list A -> list A -> Prop :=
+  | perm_nil : perm [] []
+  | perm_skip : forall x l k, perm l k -> perm (x :: l) (x :: k)
+  | perm_swap : forall x y l, perm (x :: y :: l) (y :: x :: l)
+  | perm_trans : forall l k m, perm l k -> perm k m -> perm l m.
+Fixpoint insert (x : nat) (l : list nat) : list nat :=
+  match l with
+  | [] => [x]
+  | y :: k => if x <=? y then x :: y :: k else y :: insert x k
+  end.
 Fixpoint sort (l : list nat) : list nat := match l with [] => [] | x :: k => insert x (sort k) end.
-Inductive sorted : list nat -> Prop := sorted_nil : sorted [] | sorted_one : forall x, sorted [x] |
-  sorted_cons : forall x y l, x <= y -> sorted (y :: l) -> sorted (x :: y :: l).
-Fixpoint count (x : nat) (l : list nat) : nat := match l with [] => 0 | y :: k => if x =? y then S
-  (count x k) else count x k end.
+Inductive sorted : list nat -> Prop :=
+  | sorted_nil : sorted []
+  | sorted_one : forall x, sorted [x]
+  | sorted_cons : forall x y l, x <= y -> sorted (y :: l) -> sorted (x :: y :: l).
+Fixpoint count (x : nat) (l : list nat) : nat :=
+  match l with
+  | [] => 0
+  | y :: k => if x =? y then S (count x k) else count x k
+  end.
 
 (* lmgym: level 3; topics list, permutations and sorting, induction *)
 Lemma perm_reflexive : forall (A : Type) (l : list A), perm l l.

@@ -1,11 +1,17 @@
 Require Import Arith Lia.
 Fixpoint double (n : nat) : nat := match n with 0 => 0 | S m => S (S (double m)) end.
 Fixpoint sum_to (n : nat) : nat := match n with 0 => 0 | S m => S m + sum_to m end.
-Fixpoint sum_of (f : nat -> nat) (n : nat) : nat := match n with 0 => 0 | S m => sum_of f m + f m
+Fixpoint sum_of (f : nat -> nat) (n : nat) : nat :=
+  match n with
+  | 0 => 0
+  | S m => sum_of f m + f m
   end.
 Fixpoint factorial (n : nat) : nat := match n with 0 => 1 | S m => S m * factorial m end.
-Fixpoint fib (n : nat) : nat := match n with 0 => 0 | S m => match m with 0 => 1 | S k => fib m +
-  fib k end end.
+Fixpoint fib (n : nat) : nat :=
+  match n with
+  | 0 => 0
+  | S m => match m with 0 => 1 | S k => fib m + fib k end
+  end.
 Fixpoint half (n : nat) : nat := match n with S (S m) => S (half m) | _ => 0 end.
 
 (* lmgym: level 4; topics nat, induction, recursive functions *)

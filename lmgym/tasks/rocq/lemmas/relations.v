@@ -9,7 +9,8 @@ Definition converse {A : Type} (R : relation A) : relation A := fun x y => R y x
 Definition includes {A : Type} (R S : relation A) : Prop := forall x y, S x y -> R x y.
 Definition composed {A : Type} (R S : relation A) : relation A := fun x z => exists y, R x y /\ S y
   z.
-Inductive closure {A : Type} (R : relation A) : relation A := closure_here : forall x, closure R x x
+Inductive closure {A : Type} (R : relation A) : relation A :=
+  | closure_here : forall x, closure R x x
   | closure_step : forall x y z, R x y -> closure R y z -> closure R x z.
 
 (* lmgym: level 5; topics relations *)

@@ -3,26 +3,62 @@ Import ListNotations.
 Inductive color : Type := red | green | blue.
 Definition next (c : color) : color := match c with red => green | green => blue | blue => red end.
 Inductive direction : Type := north | east | south | west.
-Definition turn (d : direction) : direction := match d with north => east | east => south | south =>
-  west | west => north end.
-Definition opposite (d : direction) : direction := match d with north => south | east => west |
-  south => north | west => east end.
+Definition turn (d : direction) : direction :=
+  match d with
+  | north => east
+  | east => south
+  | south => west
+  | west => north
+  end.
+Definition opposite (d : direction) : direction :=
+  match d with
+  | north => south
+  | east => west
+  | south => north
+  | west => east
+  end.
 Inductive expr : Type := Num (n : nat) | Plus (a b : expr) | Times (a b : expr).
-Fixpoint value (e : expr) : nat := match e with Num n => n | Plus a b => value a + value b | Times a
-  b => value a * value b end.
-Fixpoint simplify (e : expr) : expr := match e with Num n => Num n | Plus (Num 0) b => simplify b |
-  Plus a b => Plus (simplify a) (simplify b) | Times a b => Times (simplify a) (simplify b) end.
-Fixpoint flip (e : expr) : expr := match e with Num n => Num n | Plus a b => Plus (flip b) (flip a)
-  | Times a b => Times (flip b) (flip a) end.
+Fixpoint value (e : expr) : nat :=
+  match e with
+  | Num n => n
+  | Plus a b => value a + value b
+  | Times a b => value a * value b
+  end.
+Fixpoint simplify (e : expr) : expr :=
+  match e with
+  | Num n => Num n
+  | Plus (Num 0) b => simplify b
+  | Plus a b => Plus (simplify a) (simplify b)
+  | Times a b => Times (simplify a) (simplify b)
+  end.
+Fixpoint flip (e : expr) : expr :=
+  match e with
+  | Num n => Num n
+  | Plus a b => Plus (flip b) (flip a)
+  | Times a b => Times (flip b) (flip a)
+  end.
 Inductive instr : Type := Push (n : nat) | Add | Mul.
-Fixpoint run (p : list instr) (s : list nat) : list nat := match p, s with [], _ => s | Push n :: q,
-  _ => run q (n :: s) | Add :: q, a :: b :: t => run q (b + a :: t) | Mul :: q, a :: b :: t => run q
-  (b * a :: t) | _ :: q, _ => run q s end.
-Fixpoint compile (e : expr) : list instr := match e with Num n => [Push n] | Plus a b => compile a
-  ++ compile b ++ [Add] | Times a b => compile a ++ compile b ++ [Mul] end.
+Fixpoint run (p : list instr) (s : list nat) : list nat :=
+  match p, s with
+  | [], _ => s
+  | Push n :: q, _ => run q (n :: s)
+  | Add :: q, a :: b :: t => run q (b + a :: t)
+  | Mul :: q, a :: b :: t => run q (b * a :: t)
+  | _ :: q, _ => run q s
+  end.
+Fixpoint compile (e : expr) : list instr :=
+  match e with
+  | Num n => [Push n]
+  | Plus a b => compile a ++ compile b ++ [Add]
+  | Times a b => compile a ++ compile b ++ [Mul]
+  end.
 Inductive bin : Type := Z0 | B0 (b : bin) | B1 (b : bin).
-Fixpoint to_nat (b : bin) : nat := match b with Z0 => 0 | B0 c => 2 * to_nat c | B1 c => 1 + 2 *
-  to_nat c end.
+Fixpoint to_nat (b : bin) : nat :=
+  match b with
+  | Z0 => 0
+  | B0 c => 2 * to_nat c
+  | B1 c => 1 + 2 * to_nat c
+  end.
 Fixpoint incr (b : bin) : bin := match b with Z0 => B1 Z0 | B0 c => B1 c | B1 c => B0 (incr c) end.
 
 (* lmgym: level 2; topics inductive types *)

@@ -3,22 +3,46 @@ Import ListNotations.
 Inductive tree (A : Type) : Type := leaf : tree A | node : tree A -> A -> tree A -> tree A.
 Arguments leaf {A}.
 Arguments node {A}.
-Fixpoint size {A : Type} (t : tree A) : nat := match t with leaf => 0 | node l _ r => S (size l +
-  size r) end.
-Fixpoint height {A : Type} (t : tree A) : nat := match t with leaf => 0 | node l _ r => S (Nat.max
-  (height l) (height r)) end.
-Fixpoint leaves {A : Type} (t : tree A) : nat := match t with leaf => 1 | node l _ r => leaves l +
-  leaves r end.
-Fixpoint mirrored {A : Type} (t : tree A) : tree A := match t with leaf => leaf | node l x r => node
-  (mirrored r) x (mirrored l) end.
-Fixpoint tree_map {A B : Type} (f : A -> B) (t : tree A) : tree B := match t with leaf => leaf |
-  node l x r => node (tree_map f l) (f x) (tree_map f r) end.
-Fixpoint inorder {A : Type} (t : tree A) : list A := match t with leaf => [] | node l x r => inorder
-  l ++ x :: inorder r end.
-Fixpoint preorder {A : Type} (t : tree A) : list A := match t with leaf => [] | node l x r => x ::
-  preorder l ++ preorder r end.
-Fixpoint perfect (n : nat) : tree nat := match n with 0 => leaf | S m => node (perfect m) m (perfect
-  m) end.
+Fixpoint size {A : Type} (t : tree A) : nat :=
+  match t with
+  | leaf => 0
+  | node l _ r => S (size l + size r)
+  end.
+Fixpoint height {A : Type} (t : tree A) : nat :=
+  match t with
+  | leaf => 0
+  | node l _ r => S (Nat.max (height l) (height r))
+  end.
+Fixpoint leaves {A : Type} (t : tree A) : nat :=
+  match t with
+  | leaf => 1
+  | node l _ r => leaves l + leaves r
+  end.
+Fixpoint mirrored {A : Type} (t : tree A) : tree A :=
+  match t with
+  | leaf => leaf
+  | node l x r => node (mirrored r) x (mirrored l)
+  end.
+Fixpoint tree_map {A B : Type} (f : A -> B) (t : tree A) : tree B :=
+  match t with
+  | leaf => leaf
+  | node l x r => node (tree_map f l) (f x) (tree_map f r)
+  end.
+Fixpoint inorder {A : Type} (t : tree A) : list A :=
+  match t with
+  | leaf => []
+  | node l x r => inorder l ++ x :: inorder r
+  end.
+Fixpoint preorder {A : Type} (t : tree A) : list A :=
+  match t with
+  | leaf => []
+  | node l x r => x :: preorder l ++ preorder r
+  end.
+Fixpoint perfect (n : nat) : tree nat :=
+  match n with
+  | 0 => leaf
+  | S m => node (perfect m) m (perfect m)
+  end.
 
 (* lmgym: level 1; topics trees *)
 Lemma leaf_is_no_node : forall (A : Type) (l r : tree A) (x : A), leaf <> node l x r.
