@@ -98,7 +98,8 @@ def _check_distinct(
     }
     for first, second in sorted(assertion.distinct):
         for one, other in product(inside[first], inside[second]):
-            if one == other or ((one, other) if one < other else (other, one)) not in setting.distinct:
+            pair = (one, other) if one < other else (other, one)  # of two equal ones none is declared
+            if pair not in setting.distinct:
                 message = f"{assertion.label} needs distinct {first} and {second}; {one} and {other} are not"
                 return Refusal("distinct", message)
     return None

@@ -80,6 +80,8 @@ def test_every_packaged_theorem_is_verified(preset: str) -> None:
         ("a1i", "wp wq wp wi wp wp wq ax-1 mp", "typecode"),
         ("a1i", "wq wp a1i.1 wp wq ax-1 mp", "mismatch"),
         ("a1i", "wp a1i.1 mp", "underflow"),
+        ("a1i", "a1i.1 a1i.1 ax-1", "typecode"),
+        ("a1i", "wq a1i.1 ax-1", "typecode"),
         ("a1i", "wp wq a1i.1 wp wq ax-1 mp", "mismatch"),
         ("last", "wp wp apart", "distinct"),
         ("last", "wp wq apart", "distinct"),
