@@ -180,7 +180,7 @@ def extend(chain: Chain, line: By | Step) -> Chain | Refusal:
 def _use(chain: Chain, line: By) -> Chain | Refusal:
     laws = chain.laws
     if line.law and line.law not in laws:
-        return Refusal("law", f"{line.law} is none of {', '.join(laws)}")
+        return Refusal("law", f"no such law; there are {', '.join(laws)}")
     usable = laws[line.law] if line.law else [each for law in laws.values() for each in law]
     found = find_rewriting(chain.frame.current, line.term, usable)
     if found is None:
@@ -266,3 +266,12 @@ def play_line(chain: Chain, text: str) -> Chain | Refusal:
     """Returns the proof after one line of text, or why it is refused. Takes any text."""
     line = read_line(text, chain)
     return line if isinstance(line, Refusal) else extend(chain, line)
+
+
+def name_law(chain: Chain, line: By | Step) -> By | Step:
+    """Returns ``line`` with the name of the first law that gives it, as it is if there is none to name."""
+    if isinstance(line, Step) or line.letter or line.law:
+        return line
+    current = chain.frame.current
+    names = (name for name, law in chain.laws.items() if find_rewriting(current, line.term, law))
+    return line._replace(law=next(names, ""))

@@ -7,7 +7,7 @@ replaced by one that is throughout a chain, which would be as short.)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import product
 
@@ -15,6 +15,13 @@ from lmgym.logic.equations.rewriting import fill, match, places_of, replace_at
 from lmgym.logic.equations.terms import Signs
 from lmgym.logic.equations.theories import Equation
 from lmgym.logic.kernel import Term, function, variable
+
+MAX_NEW_SIZE = 5
+"""Symbols of a term that is tried for a letter; where larger ones would have to be, the search gives up."""
+
+
+class _GivesUp(Exception):
+    """The search would take too long. Stays in this module."""
 
 
 @lru_cache(maxsize=256)
@@ -56,6 +63,8 @@ def _instances(
             yield found
         return
     for size in range(1, room):
+        if size > MAX_NEW_SIZE:
+            raise _GivesUp
         for choice in terms_of_size(size, signs, letters):
             found = fill(pattern, {**bound, new[0]: choice})
             if found.size > room:
@@ -82,24 +91,38 @@ def find_chain(
     None if none was found before ``max_states`` terms had been made.
     """
     known = tuple(equations)
+
+    def grow(term: Term) -> Iterator[Term]:
+        return neighbours(term, known, signs, letters, max_size)
+
+    try:
+        return (start,) if start is goal else _meet(start, goal, grow, max_states)
+    except _GivesUp:
+        return None
+
+
+def _meet(
+    start: Term, goal: Term, grow: Callable[[Term], Iterator[Term]], max_states: int
+) -> tuple[Term, ...] | None:
+    """Returns a chain through the first term that is reached from both ends, level by level."""
     ways: tuple[dict[Term, Term | None], ...] = ({start: None}, {goal: None})
     edges, num_made = [[start], [goal]], 0
-    while start is not goal and all(edges):
+    while all(edges):
         side = int(len(edges[1]) < len(edges[0]))
         way, other, following = ways[side], ways[1 - side], list[Term]()
         for term in edges[side]:
-            for new in neighbours(term, known, signs, letters, max_size):
+            for new in grow(term):
                 num_made += 1
+                if num_made > max_states:
+                    raise _GivesUp
                 if new in way:
                     continue
                 way[new] = term
                 if new in other:
                     return (*_walk(new, ways[0])[::-1], *_walk(new, ways[1])[1:])
                 following.append(new)
-            if num_made > max_states:
-                return None
         edges[side] = following
-    return (start,) if start is goal else None
+    return None
 
 
 def _walk(term: Term | None, way: dict[Term, Term | None]) -> list[Term]:

@@ -60,6 +60,8 @@ def draw_claim(knobs: Knobs, split: str, words: Words) -> Drawn | None:
         proved = _tidy(proved)
     if proved is None or proved.left is proved.right or not low <= proved.num_lines <= high:
         return None
+    if not _is_short(proved, knobs):
+        return None
     claim = Claim(proved.theory, proved.left, proved.right, _name(proved.hypotheses, words), knobs.max_size)
     return Drawn(claim, proved.lines, key) if _is_proof(claim, proved.lines) else None
 
@@ -67,13 +69,13 @@ def draw_claim(knobs: Knobs, split: str, words: Words) -> Drawn | None:
 def _vary(proved: Proved, knobs: Knobs, low: int, high: int, words: Words) -> Iterator[Proved]:
     """Yields claims that are cheap to make of ``proved``, so that one of them may belong to the split.
 
-    Other distractors, or else pieces of the walk, or else ``proved`` alone.
+    Other distractors, or else pieces of a walk or computation, or else ``proved`` alone.
     """
     if knobs.num_distractors:
         for _ in range(_MAX_VARIANTS):
             new = _draw_hypotheses(proved.theory, knobs.num_distractors, words)
             yield proved._replace(hypotheses=(*proved.hypotheses, *new))
-    elif knobs.source == "walk":
+    elif knobs.source != "theorem":
         steps = [proved.left, *(line.term for line in proved.lines if isinstance(line, By))]
         pieces = [(at, at + size) for size in range(low, high + 1) for at in range(len(steps) - size)]
         while pieces:
@@ -99,6 +101,15 @@ def _fits(proved: Proved, knobs: Knobs) -> bool:
     terms = [proved.left, *(line.term for line in proved.lines if isinstance(line, By))]
     is_small = max(term.size for term in terms) <= knobs.max_size
     return is_small and not any(each.left is each.right for each in proved.hypotheses)
+
+
+def _is_short(proved: Proved, knobs: Knobs) -> bool:
+    write = proved.theory.write
+    sides = (proved.left, proved.right)
+    terms = (proved.left, *(line.term for line in proved.lines if isinstance(line, By)))
+    texts = (*map(write, sides), *map(proved.theory.write_equation, proved.hypotheses))
+    is_short = sum(map(len, texts)) + len(texts) <= knobs.max_claim_chars
+    return is_short and all(len(write(term)) <= knobs.max_term_chars for term in terms)
 
 
 def _tidy(proved: Proved) -> Proved | None:
@@ -213,9 +224,7 @@ def _draw_computation(knobs: Knobs, low: int, high: int, words: Words) -> Proved
     theory = THEORIES[choose(knobs.theories, words)]
     letters = ELEMENTS[: words.below(3)]
     start = draw_term(theory, letters, 3 + low // 2 + words.below(knobs.size - 3), words)
-    steps = evaluate(start, theory.equations, high)
-    if steps is None:
-        return None
+    steps = evaluate(start, theory.equations, high + 2)
     if words.below(3) == 0:  # so that not every right side is a value
         new = take_step(steps[-1], uses_of(theory), None, letters, knobs.max_size, words)
         steps = shorten([*steps, new], theory.equations) if new is not None and new not in steps else steps

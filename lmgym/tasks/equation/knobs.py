@@ -17,7 +17,7 @@ class Knobs:
     """Each as likely."""
     source: Source
     """"walk": a term and what a random walk makes of it; "theorem": an instance of a theorem that has a name;
-    "computation": a term of numbers and its value."""
+    "computation": a piece of the way from a term of numbers to its value."""
     min_lines: int
     max_lines: int
     """Lines of the constructed proof."""
@@ -31,6 +31,21 @@ class Knobs:
     """Further hypotheses that it does not use."""
     has_walk: bool = False
     """Whether a random walk leads on from an instance of a theorem."""
+
+    @property
+    def max_term_chars(self) -> int:
+        """Characters of a term of a constructed proof, at most."""
+        return 2 * self.max_size
+
+    @property
+    def max_claim_chars(self) -> int:
+        """Characters of the hypotheses and the goal, at most, without the names of hypotheses."""
+        return 4 * self.max_size + 10 * self.num_all_hypotheses
+
+    @property
+    def num_all_hypotheses(self) -> int:
+        """Hypotheses at most; theorems have two of their own at most."""
+        return self.num_distractors + (2 if self.source == "theorem" else self.num_hypotheses)
 
 
 _ALGEBRA = ("group", "ring", "boolean")

@@ -109,15 +109,10 @@ def shorten(chain: Sequence[Term], equations: Sequence[Equation]) -> list[Term]:
     return found
 
 
-def evaluate(term: Term, equations: Sequence[Equation], max_steps: int) -> list[Term] | None:
-    """Returns the chain to the value of ``term``, by laws from left to right, the innermost first.
-
-    None if it takes more than ``max_steps``.
-    """
+def evaluate(term: Term, equations: Sequence[Equation], max_steps: int) -> list[Term]:
+    """Returns the chain towards the value of ``term``, by laws from left to right, the innermost first."""
     found = [term]
-    while (new := _simplify(found[-1], equations)) is not None:
-        if len(found) > max_steps:
-            return None
+    while len(found) <= max_steps and (new := _simplify(found[-1], equations)) is not None:
         found.append(new)
     return found
 
