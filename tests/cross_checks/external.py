@@ -90,7 +90,8 @@ def write_tptp(node: Formula, depth: int = 0) -> str:
         return f"({sign}[X{depth}]: {write_tptp(node.parts[0], depth + 1)})"
     parts = [write_tptp(part, depth) for part in node.parts]
     if node.kind in ("function", "predicate"):
-        return f"{node.kind}_{node.name}" + (f"({','.join(parts)})" if parts else "")
+        name = "".join(sign if sign.isalnum() else f"_{ord(sign):x}_" for sign in node.name)
+        return f"{node.kind}_{name}" + (f"({','.join(parts)})" if parts else "")
     if node.kind in ("true", "false"):
         return f"${node.kind}"
     if node.kind == "not":

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from lmgym.logic.fitch import Line, Sequent
-from lmgym.logic.kernel import Formula
+from lmgym.logic.kernel import Formula, equal
 from lmgym.logic.notation import parse_formula
 from lmgym.tasks.entailment import Entailment
 from lmgym.tasks.entailment.draw import reference_of
 from lmgym.tasks.entailment.sentences import denial, formula_of
+from lmgym.tasks.equation.draw import draw_claim
+from lmgym.tasks.equation.knobs import LEVELS as EQUATION_LEVELS
 from lmgym.tasks.proof.source import MAX_LEVEL, NUM_PROPOSITIONAL, make_source
 from lmgym.tasks.stream import Words
 from tests.cross_checks.external import Z3, Eprover
@@ -75,6 +77,18 @@ def test_z3_and_e_find_first_order_problems_valid(level: int, z3: Z3, eprover: E
     source = make_source(level, None, {})
     for case in source.draw("train", 8, Words(np.random.default_rng(level))):
         assert eprover.entails(case.sequent.premises, case.sequent.goal) is True, case.sequent
+
+
+@pytest.mark.parametrize("level", [1, 3, 4, 5, 8])
+def test_e_proves_equations_from_the_laws_of_their_theory(level: int, eprover: Eprover) -> None:
+    words, claims_seen = Words(np.random.default_rng(level)), 0
+    while claims_seen < 40:
+        drawn = draw_claim(EQUATION_LEVELS[level], "train", words)
+        if drawn is not None:
+            claim = drawn.claim
+            given = [each.formula for law in claim.laws.values() for each in law]
+            assert eprover.entails(given, equal(claim.left, claim.right)) is True, claim
+            claims_seen += 1
 
 
 @pytest.mark.parametrize("level", [2, 4, 6, 7, 8])
