@@ -1,7 +1,7 @@
 """Mutates right proofs 100,000 times and holds two checkers that share no code against each other.
 
 One is the kernel's (lmgym.logic.fitch), the other was written from docs/proofs.md alone
-(tests/reference/natural_deduction.py). One thing of a generated proof is changed: a formula, a rule, a
+(tests.reference.line_checker.py). One thing of a generated proof is changed: a formula, a rule, a
 citation, a depth, a number or a character of a line, or a line is dropped, doubled, moved or put in. Counted:
 
 1. disagreements: lines accepted by one checker only, or goals that one finds proved;

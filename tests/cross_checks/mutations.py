@@ -19,7 +19,7 @@ from lmgym.logic.signature import Signature, signature_of
 from lmgym.tasks.proof.source import MAX_LEVEL, make_source
 from lmgym.tasks.stream import Words
 from tests.cross_checks.truth_tables import follows
-from tests.reference import natural_deduction as slow
+from tests.reference import line_checker as slow
 
 KINDS = (
     "formula", "rule", "citation", "depth", "number", "swap", "delete", "duplicate", "renumber", "character",

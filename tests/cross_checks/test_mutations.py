@@ -12,7 +12,7 @@ import pytest
 from lmgym.tasks.proof.source import MAX_LEVEL
 from tests.cross_checks.mutations import BY_HAND, KINDS, Given, compare, draw_given, mutations
 from tests.cross_checks.truth_tables import follows
-from tests.reference.natural_deduction import Proof, check_text, parse
+from tests.reference.line_checker import Proof, check_text, parse
 
 QUICK_LEVELS = (1, 2, 3, 4, 5, 6, 7, *range(11, MAX_LEVEL + 1))
 """Those of which problems are cheap to draw."""

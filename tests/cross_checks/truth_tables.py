@@ -1,6 +1,6 @@
 """Truth tables as integers, one bit for each row: what follows from what in propositional logic.
 
-Works on the formulas of ``tests.reference.natural_deduction``, so it shares no code with the package.
+Works on the formulas of ``tests.reference.line_checker``, so it shares no code with the package.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from tests.reference.natural_deduction import Node
+from tests.reference.line_checker import Node
 
 
 @lru_cache(maxsize=200_000)
