@@ -119,6 +119,7 @@ FORGERIES = [
     Forgery("|-p->(q->r)", "|p as / |q as / |r as / q->r ->I 2-3", "citation"),
     Forgery("|-q", "|p as / ||q as / ||q R 2 / |p->q ->I 2-3", "mismatch"),
     Forgery("|-q->q->p", "|p as / ||q as / ||p R 1 / q->p ->I 2-3", "scope"),
+    Forgery("|-r->q->p", "|p as / ||q as / ||p R 1 / |r as / |q->p ->I 2-3 / r->q->p ->I 4-5", "scope"),
     Forgery("|-~p", "|p as / |~p ~I 1-1", "scope"),
     Forgery("~p|-p", "|p as / |F ~E 1,2 / ~p ~I 2-2", "citation"),
     Forgery("|-p", "p R 1", "citation"),
