@@ -17,7 +17,15 @@ from typing import Final, NamedTuple
 from lmgym.errors import LmgymError
 from lmgym.logic.rocq.goals import Refusal
 from lmgym.logic.rocq.programs import Limits, find_programs
-from lmgym.logic.rocq.session import MAX_SENTENCES, Outcome, Script, SentenceTooDear, Session, SessionDied
+from lmgym.logic.rocq.session import (
+    MAX_SENTENCES,
+    Outcome,
+    Script,
+    SentenceTooDear,
+    Session,
+    SessionDied,
+    StatementRefused,
+)
 
 ACQUIRE_TIMEOUT_S: Final = 300.0
 _OWN_DEATHS: Final = tuple(
@@ -27,7 +35,7 @@ _OWN_DEATHS: Final = tuple(
 
 
 class ProverError(LmgymError, RuntimeError):
-    """The prover could not be started, or died and died again: nothing is known of the answer."""
+    """The prover refuses a statement, could not be started, or died twice: nothing is known of the answer."""
 
 
 class Statistics(NamedTuple):
@@ -79,7 +87,7 @@ class Pool:
         both down is refused for it; the same from outside is an error.
 
         Raises:
-            ProverError: processes could not be started or died.
+            ProverError: processes could not be started or died, or the statement is refused.
             MissingDependencyError: the prover is not installed.
         """
         self._count("requests")
@@ -104,6 +112,8 @@ class Pool:
             found = session.run(script)
             is_whole = session.num_sentences < MAX_SENTENCES
             return found
+        except StatementRefused as refused:
+            raise ProverError(f"the prover refuses the statement: {refused}") from None
         except SentenceTooDear as cost:
             self._count("kills")
             message = "Timeout!" if cost.reason == "timeout" else "The prover's answer is too long."

@@ -85,7 +85,7 @@ class Rocq:
         which tactic was refused.
 
         Raises:
-            ProverError: the prover could not be started, or died twice.
+            ProverError: the prover could not be started, died twice, or refuses the statement or its context.
         """
         asked = tuple(tactics)
         answer = self._answers.get((self.timeout_s, statement.context, statement.statement, asked))

@@ -55,6 +55,10 @@ class SessionDied(Exception):
     exit_code: int | None = None
 
 
+class StatementRefused(Exception):
+    """The prover refuses a statement or its context: nothing can be proved. The process is of no more use."""
+
+
 class SentenceTooDear(Exception):
     """A sentence took too long or wrote too much; the process is of no more use."""
 
@@ -148,6 +152,7 @@ class Session:
         that it holds.
 
         Raises:
+            StatementRefused: the prover refuses what stands before the tactics.
             SessionDied: the process ended by itself.
             SentenceTooDear: it was ended because of the last sentence.
         """
@@ -156,7 +161,7 @@ class Session:
         for sentence in opening[len(self._document) :]:
             refusal = self._say(sentence, CONTEXT_TIMEOUT_S, wants_goals=sentence in script.opening)
             if refusal is not None:
-                raise SessionDied(f"the prover refuses {sentence!r} of a statement: {refusal.message}")
+                raise StatementRefused(f"at {sentence[:80]!r}: {refusal.message}")
         done = len(self._document) - len(opening)
         until = time.monotonic() + SCRIPT_TIMEOUTS * script.timeout_s
         for place in range(done, len(script.tactics)):
@@ -246,7 +251,8 @@ class Session:
             self._document.append(_Entry(sentence, state, None))
             return None
         if isinstance(value, Failure):
-            if isinstance(self._ask(edit_at_call(before), CONTEXT_TIMEOUT_S), Failure):
+            is_back = not isinstance(self._ask(edit_at_call(before), CONTEXT_TIMEOUT_S), Failure)
+            if not is_back and self._document[-1].goals is not None:
                 raise SessionDied("the prover does not go back")
             return _refusal(value.message)
         self._document.append(_Entry(sentence, state, self._read(read_goals, value)))

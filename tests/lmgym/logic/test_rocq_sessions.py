@@ -145,6 +145,22 @@ def test_a_process_that_dies_again_and_again_is_an_error(monkeypatch: pytest.Mon
     pool.close()
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        Statement(name="x", context="", statement="nowhere = 1"),
+        Statement(name="x", context="", statement="(1 = 1"),
+        Statement(name="x", context="Definition f := nowhere.", statement="True"),
+        Statement(name="x", context="Require Import Nowhere.\nDefinition f := 1.", statement="True"),
+    ],
+)
+def test_a_statement_that_the_prover_refuses_is_an_error(prover: Rocq, statement: Statement) -> None:
+    with pytest.raises(ProverError, match="refuses the statement"):
+        prover.run(statement)
+    assert prover.final_check(statement, ["exact I."]).reason == "refused"
+    assert goals(prover, ADD, "intros after.").goals
+
+
 def test_many_threads_share_the_pool(prover: Rocq) -> None:
     def ask(number: int) -> bool:
         name = f"x{number}"
