@@ -212,6 +212,15 @@ class Entailment(SingleTurnTask):
         wording = self._wordings[int(rng.integers(len(self._wordings)))]
         return ("\n".join(demonstrate(problem.reference, wording, answer)),)
 
+    def hint(self, problem: Problem, turns: tuple[Turn, ...]) -> str | None:
+        """Returns the answer, with its proof where one is to be written."""
+        if turns:
+            return None
+        if self._is_proof:
+            return "\n".join(demonstrate(problem.reference, self._wordings[0], problem.reference.value))
+        answer: str = problem.reference.value
+        return answer
+
     def optimal_value(self, problem: Problem, turns: tuple[Turn, ...], partial: str) -> float | None:
         """Returns 1.0 where an answer can still be completed to the right one, else 0.0; None for proofs."""
         if turns:

@@ -175,6 +175,7 @@ def test_a_demonstration_needs_all_its_lines(level: int) -> None:
         (text,) = task.demonstrations(problem, np.random.default_rng(0))
         lines = text.split("\n")
         assert judge(problem, text, task).status == "correct"
+        assert judge(problem, task.hint(problem, ()) or "", task).status == "correct"
         for at in range(len(lines)):
             assert judge(problem, "\n".join(lines[:at] + lines[at + 1 :]), task).status == "wrong"
 
