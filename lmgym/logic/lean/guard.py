@@ -59,7 +59,7 @@ FORBIDDEN: Final = frozenset(
 
 _SIGNS: Final = "∀∃λΠΣ→←↔↦∧∨¬≤≥≠≡∈∉⊆⊂∪∩∅⟨⟩·∘⊢×▸∣ℕℤℚℝ⊕∑∏√∞⊤⊥⁻¹²³₀₁₂₃₄₅₆₇₈₉αβγδεζηθικμνξοπρστυφχψω"
 _ALLOWED = re.compile(rf"[ -~{_SIGNS}]*")
-_NOT_IN_TACTICS = re.compile(r"""["`#$«»\\]|--|/-|-/|@\s*\[|(?<![\w'])'""")
+_NOT_IN_TACTICS = re.compile(r"""["`#$«»]|(?<!/)\\(?!/)|--|/-|-/|@\s*\[|(?<![\w'])'""")
 _WORD = re.compile(r"[A-Za-z_][\w'!]*")
 _SEARCHES = re.compile(r"([A-Za-z_]\w*)\s*\?(?![\w.])")
 _OPTION = re.compile(r"\b(?:decide|kernel|native|config)\s*:=|\+\s*(?:kernel|native|decide)\b")

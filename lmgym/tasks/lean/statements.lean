@@ -18,22 +18,22 @@ theorem imp_swap : ∀ P Q R : Prop, (P → Q → R) → Q → P → R := by
 -- lmgym: level 1; topics prop
 theorem and_swap : ∀ P Q : Prop, P ∧ Q → Q ∧ P := by
   intro P Q h
-  exact ⟨h.2, h.1⟩
+  exact And.intro h.2 h.1
 
 -- lmgym: level 3; topics prop
-theorem and_regroup : ∀ P Q R : Prop, (P ∧ Q) ∧ R → P ∧ (Q ∧ R) := by
+theorem and_regroup : ∀ P Q A : Prop, (P ∧ Q) ∧ A → P ∧ (Q ∧ A) := by
   intro P Q R h
   constructor
   exact h.1.1
-  exact ⟨h.1.2, h.2⟩
+  exact And.intro h.1.2 h.2
 
 -- lmgym: level 2; topics prop
-theorem or_swap : ∀ P Q : Prop, P ∨ Q → Q ∨ P := by
+theorem or_swap : ∀ P S : Prop, P ∨ S → S ∨ P := by
   intro P Q h
   cases h with | inl p => exact Or.inr p | inr q => exact Or.inl q
 
 -- lmgym: level 3; topics prop
-theorem or_regroup : ∀ P Q R : Prop, (P ∨ Q) ∨ R → P ∨ (Q ∨ R) := by
+theorem or_regroup : ∀ P R A : Prop, (P ∨ R) ∨ A → P ∨ (R ∨ A) := by
   intro P Q R h
   rcases h with (p | q) | r
   exact Or.inl p
@@ -57,7 +57,7 @@ theorem or_cases : ∀ P Q R : Prop, (P → R) → (Q → R) → P ∨ Q → R :
 -- lmgym: level 1; topics prop
 theorem curry : ∀ P Q R : Prop, (P ∧ Q → R) → P → Q → R := by
   intro P Q R f p q
-  exact f ⟨p, q⟩
+  exact f (And.intro p q)
 
 -- lmgym: level 1; topics prop
 theorem uncurry : ∀ P Q R : Prop, (P → Q → R) → P ∧ Q → R := by
@@ -67,16 +67,16 @@ theorem uncurry : ∀ P Q R : Prop, (P → Q → R) → P ∧ Q → R := by
 -- lmgym: level 3; topics prop
 theorem and_over_or : ∀ P Q R : Prop, P ∧ (Q ∨ R) → (P ∧ Q) ∨ (P ∧ R) := by
   intro P Q R h
-  rcases h with ⟨p, q | r⟩
-  exact Or.inl ⟨p, q⟩
-  exact Or.inr ⟨p, r⟩
+  rcases h.2 with q | r
+  exact Or.inl (And.intro h.1 q)
+  exact Or.inr (And.intro h.1 r)
 
 -- lmgym: level 3; topics prop
 theorem or_over_and : ∀ P Q R : Prop, P ∨ (Q ∧ R) → (P ∨ Q) ∧ (P ∨ R) := by
   intro P Q R h
-  rcases h with p | ⟨q, r⟩
-  exact ⟨Or.inl p, Or.inl p⟩
-  exact ⟨Or.inr q, Or.inr r⟩
+  rcases h with p | k
+  exact And.intro (Or.inl p) (Or.inl p)
+  exact And.intro (Or.inr k.1) (Or.inr k.2)
 
 -- lmgym: level 1; topics prop
 theorem absurdity : ∀ P Q : Prop, P → ¬P → Q := by
@@ -106,7 +106,7 @@ theorem triple_negation : ∀ P : Prop, ¬¬¬P → ¬P := by
   exact n p
 
 -- lmgym: level 4; topics prop
-theorem not_not_middle : ∀ P : Prop, ¬¬(P ∨ ¬P) := by
+theorem not_not_middle : ∀ Q : Prop, ¬¬(Q ∨ ¬Q) := by
   intro P h
   apply h
   right
@@ -116,7 +116,7 @@ theorem not_not_middle : ∀ P : Prop, ¬¬(P ∨ ¬P) := by
   exact p
 
 -- lmgym: level 4; topics prop
-theorem not_or : ∀ P Q : Prop, ¬(P ∨ Q) → ¬P ∧ ¬Q := by
+theorem not_or : ∀ Q B : Prop, ¬(Q ∨ B) → ¬Q ∧ ¬B := by
   intro P Q h
   constructor
   intro p
@@ -127,7 +127,7 @@ theorem not_or : ∀ P Q : Prop, ¬(P ∨ Q) → ¬P ∧ ¬Q := by
 -- lmgym: level 1; topics prop
 theorem iff_swap : ∀ P Q : Prop, (P ↔ Q) → (Q ↔ P) := by
   intro P Q h
-  exact ⟨h.2, h.1⟩
+  exact Iff.intro h.2 h.1
 
 -- lmgym: level 4; topics prop
 theorem iff_chain : ∀ P Q R : Prop, (P ↔ Q) → (Q ↔ R) → (P ↔ R) := by
@@ -163,29 +163,27 @@ theorem forall_at : ∀ (A : Type) (P : A → Prop) (a : A), (∀ x, P x) → P 
 -- lmgym: level 1; topics first-order
 theorem exists_from : ∀ (A : Type) (P : A → Prop) (a : A), P a → ∃ x, P x := by
   intro A P a h
-  exact ⟨a, h⟩
+  exact Exists.intro a h
 
 -- lmgym: level 2; topics first-order
 theorem exists_or_left : ∀ (A : Type) (P Q : A → Prop), (∃ x, P x) → ∃ x, P x ∨ Q x := by
   intro A P Q h
-  obtain ⟨x, p⟩ := h
-  exact ⟨x, Or.inl p⟩
+  cases h with | intro x p => exact Exists.intro x (Or.inl p)
 
 -- lmgym: level 1; topics first-order
 theorem forall_and_split : ∀ (A : Type) (P Q : A → Prop), (∀ x, P x ∧ Q x) → (∀ x, P x) ∧ (∀ x, Q x) := by
   intro A P Q h
-  exact ⟨fun x => (h x).1, fun x => (h x).2⟩
+  exact And.intro (fun x => (h x).1) (fun x => (h x).2)
 
 -- lmgym: level 2; topics first-order
 theorem exists_forall : ∀ (A : Type) (R : A → A → Prop), (∃ x, ∀ y, R x y) → ∀ y, ∃ x, R x y := by
   intro A R h y
-  obtain ⟨x, k⟩ := h
-  exact ⟨x, k y⟩
+  cases h with | intro x k => exact Exists.intro x (k y)
 
 -- lmgym: level 1; topics first-order
 theorem not_exists_forall : ∀ (A : Type) (P : A → Prop), (¬∃ x, P x) → ∀ x, ¬P x := by
   intro A P h x p
-  exact h ⟨x, p⟩
+  exact h (Exists.intro x p)
 
 -- lmgym: level 1; topics first-order
 theorem barbara : ∀ (A : Type) (S M P : A → Prop), (∀ x, M x → P x) → (∀ x, S x → M x) → ∀ x, S x → P x := by
@@ -195,8 +193,7 @@ theorem barbara : ∀ (A : Type) (S M P : A → Prop), (∀ x, M x → P x) → 
 -- lmgym: level 2; topics first-order
 theorem darii : ∀ (A : Type) (S M P : A → Prop), (∀ x, M x → P x) → (∃ x, S x ∧ M x) → ∃ x, S x ∧ P x := by
   intro A S M P f h
-  obtain ⟨x, s, m⟩ := h
-  exact ⟨x, s, f x m⟩
+  cases h with | intro x k => exact Exists.intro x (And.intro k.1 (f x k.2))
 
 -- lmgym: level 1; topics equality
 theorem symmetric : ∀ (A : Type) (x y : A), x = y → y = x := by
@@ -265,16 +262,16 @@ theorem even_or_odd : ∀ n : Nat, (∃ k, n = 2 * k) ∨ (∃ k, n = 2 * k + 1)
   intro n
   rcases Nat.mod_two_eq_zero_or_one n with h | h
   left
-  exact ⟨n / 2, by omega⟩
+  exists n / 2
+  omega
   right
-  exact ⟨n / 2, by omega⟩
+  exists n / 2
+  omega
 
--- lmgym: level 3; topics nat
+-- lmgym: level 2; topics nat
 theorem even_sum : ∀ a b : Nat, (∃ k, a = 2 * k) → (∃ k, b = 2 * k) → ∃ k, a + b = 2 * k := by
   intro a b h k
-  obtain ⟨x, e⟩ := h
-  obtain ⟨y, d⟩ := k
-  exact ⟨x + y, by omega⟩
+  cases h with | intro x e => cases k with | intro y d => exists x + y; omega
 
 -- lmgym: level 3; topics nat
 theorem sum_difference : ∀ x y : Nat, x + y = 10 → x = y + 4 → x = 7 ∧ y = 3 := by
@@ -337,7 +334,7 @@ theorem append_assoc : ∀ (A : Type) (a b c : List A), a ++ (b ++ c) = (a ++ b)
 theorem cons_inj : ∀ (A : Type) (x y : A) (l k : List A), x :: l = y :: k → x = y ∧ l = k := by
   intro A x y l k h
   injection h with e d
-  exact ⟨e, d⟩
+  exact And.intro e d
 
 -- lmgym: level 1; topics option
 theorem some_inj : ∀ (A : Type) (x y : A), some x = some y → x = y := by
@@ -351,4 +348,4 @@ theorem none_or_some : ∀ (A : Type) (o : Option A), o = none ∨ ∃ x, o = so
   left
   rfl
   right
-  exact ⟨_, rfl⟩
+  exact Exists.intro _ rfl

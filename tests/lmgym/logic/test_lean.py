@@ -270,6 +270,7 @@ GOOD = (
     "exact fun x => (h x).1",
     "decide",
     "exact l.getElem? 0",
+    "have k : p /\\ q \\/ r := h",
 )
 CHEATS = {
     "empty": ("", "  \n "),
@@ -336,6 +337,7 @@ CHEATS = {
         "skip; run_tac x",
         "all_goals run_cmd x",
         "exact by_elab x",
+        "exact a \\ b",
         "exact lcProof",
         "exact h.elim $ x",
         "have : x := @[simp] y",

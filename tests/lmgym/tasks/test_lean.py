@@ -20,6 +20,7 @@ from lmgym.logic.lean.repl import VARIABLE
 from lmgym.records import Problem, Transcript, Turn
 from lmgym.tasks.lean import Lean
 from lmgym.tasks.lean import task as task_module
+from lmgym.tokenization import CharTokenizer
 
 PROGRAM = Path(__file__).parents[1] / "logic" / "lean_repl.py"
 OWN = read_lean_statements(Path(task_module.__file__).with_name("statements.lean"))
@@ -63,10 +64,12 @@ def play(
 
 def test_our_statements_are_graded_and_different() -> None:
     assert len(OWN) == len({s.statement for s in OWN}) == len({s.name for s in OWN}) == 59
-    assert Counter(s.level for s in OWN) == {1: 33, 2: 8, 3: 12, 4: 6}
+    assert Counter(s.level for s in OWN) == {1: 33, 2: 9, 3: 11, 4: 6}
     for statement in OWN:
         assert not statement.context and statement.proof and statement.topics
         assert not any(isinstance(read_tactic(tactic), Refusal) for tactic in statement.proof)
+        said = "".join((statement.statement, *statement.proof))  # with the tokenizer that is the default
+        assert CharTokenizer().decode(CharTokenizer().encode(said)) == said
 
 
 @pytest.mark.parametrize("turns", ["tactics", "proof"])
@@ -83,11 +86,18 @@ def test_the_known_proofs_win(make: Make, turns: str) -> None:
             assert 0 < len(problem.prompt) <= task.max_prompt_chars
 
 
+def test_every_level_has_every_split(make: Make) -> None:
+    for level in range(1, 5):
+        task = make(level=level)
+        for split in task.splits:
+            assert {problem.difficulty for problem in task.problems(split, range(30))} == {float(level)}
+
+
 def test_an_episode_reads_like_this(make: Make) -> None:
     task = make(level=1)
     problem = next(p for p in task.problems("train", range(40)) if p.reference.statement.name == "and_swap")
     assert problem.prompt == "⊢ ∀ P Q : Prop, P ∧ Q → Q ∧ P\n6 left: "
-    transcript = play(task, problem, ["intro P Q h", "exact h", "sorry", "exact ⟨h.2, h.1⟩"])
+    transcript = play(task, problem, ["intro P Q h", "exact h", "sorry", "exact And.intro h.2 h.1"])
     replies = [turn.text for turn in transcript.turns if turn.role == "environment"]
     assert replies == [
         "\nh : 1 steps\n⊢ ∀ P Q : Prop, P ∧ Q → Q ∧ P\n5 left: ",
@@ -202,8 +212,6 @@ def test_options_are_checked(make: Make) -> None:
             make(**unknown)
     with pytest.raises(UnknownNameError, match="split"):
         task.problems("tran", [0])
-    with pytest.raises(EmptyProblemSetError, match="level=None takes all"):
-        make(level=2).problem("test", 0)
 
 
 def test_a_statement_without_a_proof_can_be_posed(make: Make, tmp_path: Path) -> None:
@@ -214,6 +222,9 @@ def test_a_statement_without_a_proof_can_be_posed(make: Make, tmp_path: Path) ->
     with pytest.raises(InvalidValueError, match="no proof of a is known"):
         task.demonstrations(task.problem(split, 0), RNG)
     assert task.hint(task.problem(split, 0), ()) is None
+    other = next(name for name in task.splits if name != split)
+    with pytest.raises(EmptyProblemSetError, match="level=None takes all"):
+        task.problem(other, 0)
 
 
 def test_without_lean_make_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
