@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lmgym.logic.rocq.statements import Statement
+from lmgym.logic.rocq import Goals, Rocq, Statement
 from lmgym.tasks.rocq.sets import load_set
 from tests.provers import need
 
@@ -52,6 +52,16 @@ def test_a_broken_proof_is_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("part", range(4))
 def test_every_lemma_is_proved_by_its_own_context_alone(part: int, tmp_path: Path) -> None:
     check(load_set("lmgym")[part::4], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(4))
+def test_every_proof_closes_its_goals_tactic_by_tactic(part: int) -> None:
+    need("coqidetop.opt")
+    prover = Rocq(timeout_s=30)
+    for statement in load_set("lmgym")[part::4]:
+        found = prover.run(statement, statement.proof)
+        assert isinstance(found, Goals) and found.is_closed, (statement.name, found)
 
 
 @pytest.mark.slow
