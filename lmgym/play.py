@@ -69,7 +69,8 @@ class PlayConfig:
         Raises:
             InvalidValueError: an ``option`` that is not NAME=VALUE, or that the game sets itself.
         """
-        options: dict[str, Any] = {"split": self.split}
+        pleasant = next((entry.play for entry in TABLE if entry.id == self.id), {})
+        options: dict[str, Any] = {"split": self.split, **pleasant}
         if self.reward is not None:
             options["reward"] = self.reward
         if self.level is not None:

@@ -22,6 +22,8 @@ class Entry(NamedTuple):
     """What it is, in one line, as ``lmgym list`` prints it."""
     options: Mapping[str, Any] = MappingProxyType({})
     """Options that differ from the defaults; a caller's own come before them."""
+    play: Mapping[str, Any] = MappingProxyType({})
+    """Options with which ``lmgym play`` is pleasant for a person; the person's own come before them."""
 
 
 _ARITHMETIC = "lmgym.tasks.arithmetic:"
@@ -36,6 +38,10 @@ TABLE: tuple[Entry, ...] = (
     Entry("lmgym/Order-v0", "lmgym.tasks.order:Order", "Comparison: A > B and B > C, hence A > C."),
     Entry("lmgym/Algebra-v0", "lmgym.tasks.algebra:Algebra", "Equations, factoring, calculus; exactly."),
     Entry("lmgym/Rewrite-v0", "lmgym.tasks.rewrite:Rewrite", "Several turns: simplify by verified steps."),
+    Entry("lmgym/Proof-v0", "lmgym.tasks.proof:Proof", "Write proofs that a kernel checks, line by line.",
+          play={"turn": "line", "feedback": "state"}),
+    Entry("lmgym/Equation-v0", "lmgym.tasks.equation:Equation",
+          "Prove equations of groups, rings, Boolean algebras and numbers, checked by a kernel."),
     Entry("lmgym/Echo-v0", _PROBES + "Echo", "Probe: repeat the word."),
     Entry("lmgym/Reverse-v0", _PROBES + "Reverse", "Probe: say the word backwards."),
     Entry("lmgym/Count-v0", _PROBES + "Count", "Probe: count a letter."),

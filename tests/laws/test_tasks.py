@@ -25,11 +25,13 @@ from lmgym.tasks.base import HASHED_SPLITS, Task, split_of
 from lmgym.tasks.countdown.task import Countdown
 from lmgym.tasks.dataset.task import Dataset
 from lmgym.tasks.entailment.task import Entailment
+from lmgym.tasks.equation.task import Equation
 from lmgym.tasks.maze.task import Maze
 from lmgym.tasks.metamath.task import Metamath
 from lmgym.tasks.nim.task import Nim
 from lmgym.tasks.order.task import Order
 from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
+from lmgym.tasks.proof.task import Proof
 from lmgym.tasks.rewrite.task import Rewrite
 from lmgym.tasks.rocq.task import Rocq
 from lmgym.tasks.sliding_puzzle.task import SlidingPuzzle
@@ -84,6 +86,14 @@ CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     (Entailment, {"level": 6, "style": "worked", "wording": ("each", "plural")}),
     (Entailment, {"level": 3, "ontology": "true", "style": "worked"}),
     (Entailment, {"level": 7, "ontology": "false", "quantified": True, "unknown": False}),
+    (Proof, {"level": 1}),
+    (Proof, {"level": 1, "turn": "line", "notation": "unicode", "spare_lines": 1}),
+    (Proof, {"level": 11, "turn": "line", "feedback": "state", "prompt_style": "instruct", "spare_lines": 0}),
+    (Proof, {"level": 13, "notation": "unicode", "demonstration_style": "natural"}),
+    (Equation, {"level": 1}),
+    (Equation, {"level": 2, "turn": "line", "spare_lines": 0, "demonstration_style": "shortest"}),
+    (Equation, {"level": 9, "turn": "line", "feedback": "state", "prompt_style": "instruct"}),
+    (Equation, {"level": 10, "prompt_style": "laws"}),
     *((Nim, {"level": level}) for level in (1, 6)),
     (Nim, {"level": 4, "opponent": "random", "max_heap": 12}),
     *((TicTacToe, {"level": level}) for level in (1, 2, 3)),

@@ -71,7 +71,14 @@ class Source(NamedTuple):
 
     @property
     def splits(self) -> tuple[str, ...]:
-        return (*HASHED_SPLITS, *(knobs.OOD_SPLITS if self.propositional is not None else ("ood_length",)))
+        """The splits that hold problems; deeper ones that need a classical rule are too rare to draw."""
+        if self.propositional is None:
+            return (*HASHED_SPLITS, "ood_length")
+        is_rare = self.logic == "classical"
+        return (
+            *HASHED_SPLITS,
+            *(split for split in knobs.OOD_SPLITS if not (is_rare and split == "ood_depth")),
+        )
 
     @property
     def sizes(self) -> Sizes:

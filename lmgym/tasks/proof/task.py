@@ -34,7 +34,7 @@ class Proof(Task):
     opens a box with an assumption.
 
     Levels 1 to 10 are propositional, 11 to 14 first-order. "ood_length" has longer proofs than the level,
-    "ood_depth" (propositional levels) has boxes nested more deeply.
+    "ood_depth" has boxes nested more deeply; it is for propositional levels without logic="classical".
     """
 
     splits: tuple[str, ...] = (*HASHED_SPLITS, *OOD_SPLITS)
