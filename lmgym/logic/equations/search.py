@@ -7,7 +7,7 @@ replaced by one that is throughout a chain, which would be as short.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import product
 
@@ -85,15 +85,17 @@ def find_chain(
     *,
     max_size: int,
     max_states: int,
+    avoid: Collection[Term] = (),
 ) -> tuple[Term, ...] | None:
-    """Returns a shortest chain from ``start`` to ``goal``, both included.
+    """Returns a shortest chain from ``start`` to ``goal``, both included, without the terms of ``avoid``.
 
     None if none was found before ``max_states`` terms had been made.
     """
     known = tuple(equations)
 
     def grow(term: Term) -> Iterator[Term]:
-        return neighbours(term, known, signs, letters, max_size)
+        found = neighbours(term, known, signs, letters, max_size)
+        return (new for new in found if new not in avoid)
 
     try:
         return (start,) if start is goal else _meet(start, goal, grow, max_states)

@@ -60,7 +60,7 @@ def _search(chain: Chain) -> Lines | None:
     equations = [each for law in chain.laws.values() for each in law]
     way = find_chain(
         frame.current, frame.target, equations, claim.theory.signs, claim.letters,
-        max_size=claim.max_size, max_states=MAX_STATES,
+        max_size=claim.max_size, max_states=MAX_STATES, avoid=frame.said,
     )  # fmt: skip
     return None if way is None else tuple(map(By, way[1:]))
 

@@ -28,9 +28,9 @@ from lmgym.tasks.equation.play import (
 )
 from lmgym.tasks.equation.text import (
     MAX_REPLY_CHARS,
-    state_reply,
     max_frame_chars,
     short_reply,
+    state_reply,
     write_prompt,
 )
 from lmgym.tasks.equation.worked import spoil
@@ -68,12 +68,12 @@ class Equation(Task):
             level: 1 (one or two lines in groups) to 10 (long inductions); see docs/environments/equation.md.
             turn: what the agent says in a turn, the whole "proof", or a "line" that is answered.
             prompt_style: "plain" names the theory; "laws" lists its laws, "instruct" explains the form, too.
-            feedback: with ``turn="line"``, replies are a newline or the reason of a refusal ("short"), or show
-                what is to be proved now and the turns left ("state").
+            feedback: with ``turn="line"``, replies are a newline or the reason of a refusal ("short"), or
+                show what is to be proved now and the turns left ("state").
             spare_lines: lines that a proof may have beyond those of the constructed one, 0 to 30.
             max_refusals: with ``turn="line"``, refused lines that end the episode, 1 to 50.
-            demonstration_style: demonstrations are the constructed proof ("natural") or the "shortest" that a search
-                finds.
+            demonstration_style: demonstrations are the constructed proof ("natural") or the "shortest" that a
+                search finds.
             demonstration_quality: probability in [0, 1] that a demonstration is right; the others have a
                 wrong line at their end.
 
