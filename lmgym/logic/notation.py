@@ -90,7 +90,7 @@ class _Reader:
 
     def __init__(self, text: str, signature: Signature | None) -> None:
         self.tokens: list[str] = _TOKEN.findall(text)
-        self.tokens.append("")
+        self.tokens += ("", "")
         self.position = 0
         self.signature = signature
         self.bound: list[str] = []
@@ -167,14 +167,15 @@ class _Reader:
 
     def _atom(self) -> Formula:
         token = self.tokens[self.position]
+        if self.signature is None and self.tokens[self.position + 1] not in ("(", "="):
+            alone = _proposition(token)
+            if alone is not None:
+                self.position += 1
+                return alone
         if token in CONSTANTS:
             self.position += 1
             return CONSTANTS[token]
         name = self._name()
-        if self.tokens[self.position] not in ("(", "=") and not name[0].isdigit():
-            if self.signature is not None:
-                _check_arity("predicate", name, 0, self.signature.predicates)
-            return kernel.predicate(name)
         arguments = self._arguments() if self.tokens[self.position] == "(" else None
         if self.tokens[self.position] == "=":
             self.position += 1
@@ -251,6 +252,14 @@ class _Reader:
     def _fail(self) -> NoReturn:
         token = self.tokens[self.position]
         raise FormulaError(f"unexpected {token[:MAX_NAME_CHARS]!a}" if token else "the text ends too early")
+
+
+@lru_cache(maxsize=2048)
+def _proposition(token: str) -> Formula | None:
+    """Returns the formula that is one token, None if there is none."""
+    if token in CONSTANTS:
+        return CONSTANTS[token]
+    return kernel.predicate(token) if is_name(token) and not token[0].isdigit() else None
 
 
 def _check_arity(kind: str, name: str, given: int, known: Mapping[str, int]) -> None:
