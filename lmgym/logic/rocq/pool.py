@@ -29,7 +29,9 @@ from lmgym.logic.rocq.session import (
 
 ACQUIRE_TIMEOUT_S: Final = 300.0
 _OWN_DEATHS: Final = tuple(
-    -number for number in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGXCPU, signal.SIGXFSZ)
+    -getattr(signal, name)
+    for name in ("SIGABRT", "SIGSEGV", "SIGBUS", "SIGXCPU", "SIGXFSZ")
+    if hasattr(signal, name)
 )
 """Exit codes of a process that a sentence brought down; those above 0 are, too."""
 

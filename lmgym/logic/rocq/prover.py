@@ -6,6 +6,7 @@ Comes in: statements and any texts as tactics. Goes out: goals or refusals, and 
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
@@ -36,6 +37,10 @@ class _Memory(Generic[_Value]):
         self._lock = threading.Lock()
         self._values: OrderedDict[Hashable, _Value] = OrderedDict()
 
+    def renew_lock(self) -> None:
+        """Has a fork of this process not wait for a thread that it does not have."""
+        self._lock = threading.Lock()
+
     def get(self, key: Hashable) -> _Value | None:
         with self._lock:
             value = self._values.get(key)
@@ -52,6 +57,9 @@ class _Memory(Generic[_Value]):
 
 _ANSWERS = _Memory[Goals | Refusal](MAX_GOALS_KEPT)
 _CHECKS = _Memory[Check](MAX_CHECKS_KEPT)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_ANSWERS.renew_lock)
+    os.register_at_fork(after_in_child=_CHECKS.renew_lock)
 
 
 class Rocq:

@@ -15,6 +15,7 @@ from lmgym.logic.rocq import Check, ProverError
 from lmgym.logic.rocq import Rocq as Prover
 from lmgym.records import Problem, StepVerdict, Transcript, Turn
 from lmgym.tasks.rocq import Rocq
+from tests.lmgym.logic.test_rocq_attacks import CHEATS
 from tests.provers import need
 
 pytestmark = pytest.mark.prover
@@ -30,7 +31,8 @@ def task() -> Rocq:
 
 
 def named(task: Rocq, name: str) -> Problem:
-    problems = [task.problem(split, index) for split in task.splits for index in range(30)]
+    filled = [split for split in task.splits if task.num_problems[split]]
+    problems = [task.problem(split, index) for split in filled for index in range(30)]
     return next(problem for problem in problems if problem.reference.statement.name == name)
 
 
@@ -127,6 +129,18 @@ def test_a_whole_proof_in_one_turn() -> None:
         transcript = play(task, problem, text)
         assert task.verify(transcript)[:2] == (status, reason), text
         assert [verdict.status for verdict in task.verify_steps(transcript)] == steps, text
+
+
+@pytest.mark.parametrize("turns", ["tactics", "proof"])
+def test_no_cheat_is_paid(tmp_path: Path, turns: Any) -> None:
+    need("coqidetop.opt")
+    (tmp_path / "false.v").write_text("(* lmgym: level 1 *) Lemma bad : 1 = 2.")
+    task = Rocq(statements=tmp_path, turns=turns, timeout_s=2, max_refusals=9, spare_turns=9)
+    problem = named(task, "bad")
+    for cheat in CHEATS:
+        transcript = play(task, problem, *(cheat if turns == "tactics" else ["\n".join(cheat)]))
+        verdict = task.verify(transcript)
+        assert verdict.status == "wrong" and verdict.reason and verdict.score == 0, (cheat, verdict)
 
 
 def test_a_dead_prover_is_an_error_and_never_wrong(task: Rocq, monkeypatch: pytest.MonkeyPatch) -> None:
