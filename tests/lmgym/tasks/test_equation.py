@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from lmgym.errors import InvalidValueError, UnknownNameError
+from lmgym.logic.equations.theories import THEORIES
 from lmgym.records import Problem, Transcript, Turn, Verdict
 from lmgym.tasks.base import Response
 from lmgym.tasks.equation.draw import OOD, is_kept_for_length
@@ -141,3 +144,19 @@ def test_options_are_checked() -> None:
         Equation(spare_lines=31)
     with pytest.raises(UnknownNameError, match="turn"):
         Equation(turn="word")  # type: ignore[arg-type]
+
+
+def test_the_page_is_true() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "environments" / "equation.md").read_text()
+    for theory in THEORIES.values():
+        for equation in theory.equations:
+            assert f"`{theory.write_equation(equation)}`".replace("|", "\\|") in page
+    for level, knobs in LEVELS.items():
+        problem = Equation(level=level).problem("train", 3)
+        example = "; ".join(problem.prompt.strip().split("\n")).replace("|", "\\|")
+        counts = f"{knobs.min_lines}–{knobs.max_lines} | {knobs.num_hypotheses} + {knobs.num_distractors}"
+        assert f"| {counts} | `{example}` | {len(reference_of(problem).lines)} |" in page
+    task = Equation(level=6)
+    problem = task.problem("train", 3)
+    assert f"```\n{problem.prompt}{task.demonstrations(problem, RNG)[0]}\n```" in page
+    assert f"one of {len(load_theorems())}\ntheorems" in page
