@@ -27,15 +27,14 @@ _MAX_REASON_WORD = 16
 
 @final
 class Proof(Task):
-    """Prove a formula from premises; every line names its rule and the lines it rests on.
-
-    A line is a number, a | for each open assumption, a formula, a rule and what it cites: 3. q ->E 1,2. The
-    rules are R, &I &E |I |E ->I ->E <->I <->E ~I ~E FE TI, DNE RAA LEM, allI allE exI exE =I =E; the rule as
-    opens a box with an assumption.
+    """Prove the formula after |- from the premises, by lines such as: 3. q ->E 1,2
+    A line is a formula, its rule and what the rule cites, with a | before it for each open assumption.
+    Rules: R i, &I i,j, &E i, |I i, |E i,j-k,l-m, ->I j-k, ->E i,j, <->I j-k,l-m, <->E i,j, ~I j-k, ~E i,j,
+    FE i, TI, DNE i, RAA j-k, LEM, allI i, allE i, exI i, exE i,j-k, =I, =E i,j; "|p as" assumes p.
 
     Levels 1 to 10 are propositional, 11 to 14 first-order. "ood_length" has longer proofs than the level,
     "ood_depth" has boxes nested more deeply; it is for propositional levels without logic="classical".
-    """
+    """  # noqa: D205  # lmgym play shows the first paragraph
 
     splits: tuple[str, ...] = (*HASHED_SPLITS, *OOD_SPLITS)
 
