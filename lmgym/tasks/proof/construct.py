@@ -52,7 +52,7 @@ class _Maker:
     def sequent(self, num_lines: int) -> tuple[tuple[Formula, ...], Formula]:
         """Returns premises and a goal."""
         self.premises = []
-        goal = self.formula(1 + self._words.below(2 + num_lines // 4))
+        goal = self.formula(1 + self._words.below(3 + num_lines // 4))
         self.prove(goal, (), num_lines, 0, may_introduce=True)
         return tuple(dict.fromkeys(self.premises)), goal
 
@@ -85,7 +85,7 @@ class _Maker:
             return context[-1 - below(min(2, len(context)))]
         if self.premises and below(4) == 0:
             return self.premises[below(len(self.premises))]
-        return self.formula(1 + (below(4) == 0))
+        return self.formula(1 + below(2))
 
     def prove(
         self, goal: Formula, context: tuple[Formula, ...], lines: int, depth: int, *, may_introduce: bool
@@ -212,7 +212,7 @@ class _Maker:
         self._go_on(side, context, lines - 1, depth)
 
     def _from_pair(self, goal: Formula, context: tuple[Formula, ...], lines: int, depth: int) -> None:
-        other = self.formula(1)
+        other = self.formula(1 + self._words.below(2))
         pair = self.join("and", goal, other) if self._words.below(2) else self.join("and", other, goal)
         self._major(pair, context, lines - 1, depth, only=True)
 

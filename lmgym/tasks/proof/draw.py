@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from lmgym.errors import EmptyProblemSetError
 from lmgym.logic.fitch import Line, Sequent
-from lmgym.logic.kernel import Formula, predicate
+from lmgym.logic.kernel import Formula, connect, predicate
 from lmgym.logic.proof_search import find_proof, find_short_proof, is_provable
 from lmgym.logic.proof_search.table import Table
 from lmgym.tasks.base import HASHED_SPLITS, split_of
@@ -102,6 +102,8 @@ def _draw(knobs: Knobs, num_lines: int, split: str, words: Words) -> Drawn | Non
     premises = tuple([premises[place] for place in kept])
     if not _rows([truth[place] for place in kept], table.everywhere):
         return None
+    if split == "ood_depth":
+        premises, goal = _deepen(premises, goal, max(1, knobs.min_depth - 2))
     for _ in range(knobs.num_distractors):
         premises = (*premises, random_distractor(knobs, premises, words))
     if len(set(premises)) < len(premises) or goal in premises or not _are_consistent(premises):
@@ -118,6 +120,14 @@ def _draw(knobs: Knobs, num_lines: int, split: str, words: Words) -> Drawn | Non
         return None
     found = find_short_proof(sequent, classical=is_classical, max_states=knobs.max_states)
     return Drawn(key, sequent, *found) if found is not None and _fits(knobs, *found) else None
+
+
+def _deepen(premises: tuple[Formula, ...], goal: Formula, boxes: int) -> tuple[tuple[Formula, ...], Formula]:
+    """Returns the sequent with up to ``boxes`` premises, but not the last, as antecedents of the goal."""
+    moved = min(boxes, len(premises) - 1)
+    for premise in premises[:moved]:
+        goal = connect("implies", premise, goal)
+    return premises[moved:], goal
 
 
 def _is_intuitionistic(premises: Sequence[Formula], goal: Formula) -> bool | None:

@@ -71,7 +71,7 @@ def knobs_of_split(knobs: Knobs, split: str) -> Knobs:
     """Returns the knobs that the problems of ``split`` are drawn with.
 
     The proofs of "ood_length" are longer than any of the level, those of "ood_depth" have one box more inside
-    one another and up to two lines more.
+    one another and up to four lines more.
     """
     if split == "ood_length":
         return dataclasses.replace(
@@ -82,7 +82,7 @@ def knobs_of_split(knobs: Knobs, split: str) -> Knobs:
         return dataclasses.replace(
             knobs,
             min_lines=max(knobs.min_lines, 2 * depth + 1),
-            max_lines=max(knobs.max_lines, 2 * depth + 1) + 2,
+            max_lines=max(knobs.max_lines, 2 * depth + 1) + 4,
             min_depth=depth,
             max_depth=depth,
         )
