@@ -119,6 +119,8 @@ FORGERIES = [
     Forgery("|-p->(q->r)", "|p as / |q as / |r as / q->r ->I 2-3", "citation"),
     Forgery("|-q", "|p as / ||q as / ||q R 2 / |p->q ->I 2-3", "mismatch"),
     Forgery("|-q->q->p", "|p as / ||q as / ||p R 1 / q->p ->I 2-3", "scope"),
+    Forgery("p|q|-q", "|q as / |q R 2 / q |E 1,2-3,2-3", "mismatch"),
+    Forgery("|-p<->q", "|F as / |q FE 1 / |F as / |p FE 3 / p<->q <->I 1-2,3-4", "mismatch"),
     Forgery("|-r->q->p", "|p as / ||q as / ||p R 1 / |r as / |q->p ->I 2-3 / r->q->p ->I 4-5", "scope"),
     Forgery("|-~p", "|p as / |~p ~I 1-1", "scope"),
     Forgery("~p|-p", "|p as / |F ~E 1,2 / ~p ~I 2-2", "citation"),
