@@ -87,6 +87,7 @@ def _play(chain: Chain, lines: Lines) -> Chain | None:
     return chain
 
 
+@lru_cache(maxsize=4096)
 def _accepted(chain: Chain, lines: Lines) -> Lines | None:
     """Returns the lines with their laws if they prove the claim."""
     named = list[By | Step]()

@@ -137,6 +137,15 @@ def test_wandering_is_not_right_and_so_earns_nothing() -> None:
     assert [verdict.status for verdict in verdicts] == ["no_progress"] * 4
 
 
+def test_shortest_demonstrations_are_right_and_no_longer() -> None:
+    task, natural = Equation(level=3, demonstration_style="shortest"), Equation(level=3)
+    for problem in task.problems("train", range(6)):
+        (short,), (text,) = task.demonstrations(problem, RNG), natural.demonstrations(problem, RNG)
+        assert judge(task, problem, short).status == "correct" and short.count("\n") <= text.count("\n")
+        exact = task.distance(task.start(problem).chain)
+        assert exact is None or exact == short.count("\n") + 1
+
+
 def test_options_are_checked() -> None:
     with pytest.raises(InvalidValueError, match="level"):
         Equation(level=11)
