@@ -27,8 +27,9 @@ TACTICS: Final = frozenset(
 FORBIDDEN: Final = frozenset(
     """
     Abort Admitted Axiom Cd Declare Defined Load Ltac2 Parameter Qed Redirect abstract admit bypass_check
-    external give_up ltac ltac2 native_compute psatz psatz_Q psatz_R psatz_Z shelve shelve_unifiable sos_Q
-    sos_R sos_Z timeout transparent_abstract vm_compute xpsatz_Q xpsatz_R xpsatz_Z xsos_Q xsos_R xsos_Z
+    external give_up ltac ltac2 native_compute optimize_heap psatz psatz_Q psatz_R psatz_Z shelve
+    shelve_unifiable sos_Q sos_R sos_Z timeout transparent_abstract vm_compute xpsatz_Q xpsatz_R
+    xpsatz_Z xsos_Q xsos_R xsos_Z
     """.split()
 )
 """Words that may stand nowhere: goals closed or put aside without proof, computation outside the kernel's own

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self, final
@@ -32,6 +33,7 @@ from lmgym.tasks.rocq.problems import Statements
 from lmgym.tasks.rocq.sets import load_set
 
 _LONGEST_REASON = len("assumptions")
+_MINIF2F_PREAMBLE = "Require Import Lia Lra Psatz."
 _OVER = StepVerdict("no_progress", "over")
 
 
@@ -49,6 +51,7 @@ class Rocq(Task):
         *,
         statements: str | Path = "lmgym",
         level: int | None = 1,
+        preamble: str | None = None,
         turns: Literal["tactics", "proof"] = "tactics",
         feedback: Literal["full", "short"] = "full",
         spare_turns: int = 4,
@@ -63,6 +66,8 @@ class Rocq(Task):
             statements: "lmgym" (the suite's own), "minif2f", "minif2f_coquelicot", or a path to a .v file
                 with marked lemmas or a folder of these.
             level: take only the statements of this level, 1 to 8; None: all of them.
+            preamble: trusted text before every context, such as "Require Import Lia."; None: nothing, but for
+                miniF2F, whose statements load no arithmetic tactics: Lia, Lra and Psatz.
             turns: turn by turn one of the "tactics", or a whole "proof" in one turn, on any number of lines.
             feedback: a reply says what the prover says to a tactic that it refuses ("full"), or only in a
                 word why it was refused ("short").
@@ -86,11 +91,11 @@ class Rocq(Task):
         self._max_refusals = check_int("max_refusals", max_refusals, 1, 64)
         self._axioms = AXIOM_SETS[check_choice("axioms", axioms, AXIOM_SETS)]
         self._recheck = check_bool("recheck", recheck)
-        found = load_set(statements)
+        found = _prepare(load_set(statements), _preamble(statements) if preamble is None else preamble)
         self._max_level = max(statement.level for statement in found)
         self._level = None if level is None else check_int("level", level, 1, self._max_level)
         self._options: dict[str, object] = dict(
-            statements=statements, turns=turns, feedback=feedback, spare_turns=spare_turns,
+            statements=statements, preamble=preamble, turns=turns, feedback=feedback, spare_turns=spare_turns,
             max_refusals=max_refusals, timeout_s=timeout_s, axioms=axioms, recheck=recheck,
         )  # fmt: skip
         self._statements = Statements(found, self._level, spare_turns if turns == "tactics" else None)
@@ -281,3 +286,14 @@ class Rocq(Task):
             return statement.proof[0]
         place = self._place(statement, state.goals)
         return None if place is None else statement.proof[place]
+
+
+def _preamble(statements: str | Path) -> str:
+    return _MINIF2F_PREAMBLE if str(statements).startswith("minif2f") else ""
+
+
+def _prepare(statements: Sequence[Statement], preamble: str) -> Sequence[Statement]:
+    """Returns the statements with ``preamble`` before their contexts."""
+    if not preamble.strip():
+        return statements
+    return [replace(known, context=f"{preamble.strip()}\n{known.context}".strip()) for known in statements]

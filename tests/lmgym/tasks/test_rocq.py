@@ -177,6 +177,17 @@ def test_axioms_are_paid_only_where_they_are_allowed(tmp_path: Path) -> None:
     assert "Require Import Classical." in problem.prompt
 
 
+def test_a_preamble_stands_before_every_context(task: Rocq) -> None:
+    with_lia = Rocq(statements=SMALL, level=None, preamble="Require Import Lia.")
+    assert with_lia.fingerprint != task.fingerprint
+    problem = named(with_lia, "add_zero")
+    assert problem.prompt.startswith("Require Import Lia.\n\n|- forall n : nat")
+    assert with_lia.verify(play(with_lia, problem, "lia.")).status == "correct"
+    assert task.verify(play(task, named(task, "add_zero"), "lia.")).status == "wrong"
+    algebra = Rocq(statements="minif2f", level=None)
+    assert algebra.problem("test", 0).prompt.startswith("Require Import Lia Lra Psatz.")
+
+
 def test_bad_options_are_typed_errors(task: Rocq, tmp_path: Path) -> None:
     for options in ({"level": 9}, {"timeout_s": 0}, {"spare_turns": -1}, {"max_refusals": 0}, {"recheck": 1}):
         with pytest.raises(InvalidValueError):
