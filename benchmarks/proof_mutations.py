@@ -1,14 +1,15 @@
 """Mutates right proofs 100,000 times and holds two checkers that share no code against each other.
 
 One is the kernel's (lmgym.logic.fitch), the other was written from docs/proofs.md alone
-(tests.reference.line_checker.py). One thing of a generated proof is changed: a formula, a rule, a
-citation, a depth, a number or a character of a line, or a line is dropped, doubled, moved or put in. Counted:
+(tests/reference/line_checker.py). One thing of a generated proof is changed: a formula, a rule, a
+citation, a depth, a number, a character or a space of a line, or a line is dropped, doubled, moved or put in.
+Counted:
 
 1. disagreements: lines accepted by one checker only, or goals that one finds proved;
 2. unsound lines: accepted, but false in a row of the truth table in which premises and open assumptions are
    true (propositional problems; for others the agreement stands alone).
 
-    python benchmarks/proof_mutations.py               # about three minutes of one quiet core
+    python benchmarks/proof_mutations.py               # about a minute of one quiet core
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from tests.reference import line_checker as slow
 
 KINDS = (
     "formula", "rule", "citation", "depth", "number", "swap", "delete", "duplicate", "renumber", "character",
+    "space",
 )  # fmt: skip
 RULES = (
     "pr", "as", "R", "&I", "&E", "|I", "|E", "->I", "->E", "<->I", "<->E", "~I", "~E", "FE", "TI", "DNE",
@@ -190,10 +191,8 @@ def mutate(given: Given, kind: str, rng: random.Random) -> str:
     at = rng.randrange(len(lines))
     if kind in ("swap", "delete", "duplicate", "renumber"):
         return _restructure(lines, at, kind, rng)
-    if kind == "character":
-        place = rng.randrange(len(lines[at]) + 1)
-        new = rng.choice(["", *" |&~()->.,=px0123F"])
-        lines[at] = lines[at][:place] + new + lines[at][place + rng.randrange(2) :]
+    if kind in ("character", "space"):
+        lines[at] = _other_text(lines[at], kind, rng)
         return "\n".join(lines)
     match = _LINE.fullmatch(lines[at])
     assert match, lines[at]
@@ -211,6 +210,19 @@ def mutate(given: Given, kind: str, rng: random.Random) -> str:
         number = str(max(0, int(number) + rng.choice((-1, 1, 10))))
     lines[at] = f"{number}. {bars}{formula} {rule}{' ' if cited else ''}{cited}"
     return "\n".join(lines)
+
+
+def _other_text(line: str, kind: str, rng: random.Random) -> str:
+    """Returns the line with a character put in, taken out or exchanged; with a space put in or taken out."""
+    if kind == "space":
+        place = rng.choice([at for at, sign in enumerate(line) if sign == " "])
+        if rng.random() < 0.2:
+            return line[:place] + line[place + 1 :]
+        place = rng.randrange(len(line) + 1)
+        return f"{line[:place]} {line[place:]}"
+    place = rng.choice([at for at, sign in enumerate(line) if sign != " "])
+    new = rng.choice(["", *"|&~()->.,=px0123F"])
+    return line[:place] + new + line[place + rng.randrange(2) :]
 
 
 def _restructure(lines: list[str], at: int, kind: str, rng: random.Random) -> str:
@@ -271,10 +283,12 @@ def _other_citation(cited: str, number: int, rng: random.Random) -> str:
     return "".join(pieces)
 
 
-def mutations(problems: Sequence[Given], count: int, seed: int) -> Iterator[tuple[Given, str, str]]:
+def mutations(
+    problems: Sequence[Given], count: int, seed: int, kinds: Sequence[str] = KINDS
+) -> Iterator[tuple[Given, str, str]]:
     """Yields ``count`` mutations: the problem, the kind, the text. Every problem and kind comes in turn."""
     rng = random.Random(seed)
     for at in range(count):
         given = problems[at % len(problems)]
-        kind = KINDS[(at // len(problems) + at) % len(KINDS)]
+        kind = kinds[(at // len(problems) + at) % len(kinds)]
         yield given, kind, mutate(given, kind, rng)
