@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Literal, Self, cast, final
 
@@ -197,7 +197,7 @@ class Proof(Task):
         prompt = self._preamble + write_sequent(case.sequent, self._style)
         return Draft(prompt, reference, case.key, float(self._level))
 
-    def start(self, problem: Problem) -> Hashable:
+    def start(self, problem: Problem) -> PlayState:
         proof = begin_proof(problem, self._rules)
         return PlayState(problem, proof, reference_of(problem).num_lines)
 
@@ -210,13 +210,10 @@ class Proof(Task):
 
     def state_after(self, problem: Problem, turns: Sequence[Turn]) -> ProofState:
         """Returns the proof as it stands after the agent's turns."""
-        return self._game.replay(self._begin(problem), turns).proof
-
-    def _begin(self, problem: Problem) -> PlayState:
-        return cast(PlayState, self.start(problem))
+        return self._game.replay(self.start(problem), turns).proof
 
     def verify(self, transcript: Transcript) -> Verdict:
-        return self._game.verify(self._begin(transcript.problem), transcript)
+        return self._game.verify(self.start(transcript.problem), transcript)
 
     def verify_steps(self, transcript: Transcript) -> tuple[StepVerdict, ...]:
         """Returns one verdict for each line: right if it brings the proof nearer than it ever was.
@@ -225,7 +222,7 @@ class Proof(Task):
         one by the exact distance. Other accepted lines make no progress ("detour", "repeated").
         """
         agent = [turn for turn in transcript.turns if turn.role == "agent"]
-        return self._game.verify_steps(self._begin(transcript.problem), agent)
+        return self._game.verify_steps(self.start(transcript.problem), agent)
 
     def demonstrations(self, problem: Problem, rng: np.random.Generator) -> tuple[str, ...]:
         lines = self._demonstrator.lines(problem, rng)
@@ -238,11 +235,11 @@ class Proof(Task):
         if a line that leads on begins so or the line may be lost.
         """
         proofs = self._demonstrator.known_proofs(problem)
-        return self._game.optimal_value(self._begin(problem), turns, partial, proofs)
+        return self._game.optimal_value(self.start(problem), turns, partial, proofs)
 
     def hint(self, problem: Problem, turns: tuple[Turn, ...]) -> str | None:
         """Returns the next line: of a shortest way to finish where that is found, else of a known proof."""
-        state = self._game.replay(self._begin(problem), turns)
+        state = self._game.replay(self.start(problem), turns)
         if self._game.is_over(state):
             return None
         return next(iter(self._texts(state.proof, problem)), None)

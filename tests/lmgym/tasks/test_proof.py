@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -230,10 +232,9 @@ def test_the_guide_counts_what_is_missing() -> None:
 def test_every_first_order_proof_is_one_and_leads_on_line_by_line(place: int) -> None:
     for split in ("train", "ood_length"):
         words = Words(np.random.default_rng(place))
+        draw = partial(draw_first_order, LEVELS[place], split)
         for _ in range(25):
-            drawn = draw_until_split(
-                lambda w, split=split: draw_first_order(LEVELS[place], split, w), split, words
-            )
+            drawn = draw_until_split(draw, split, words)
             state = begin(drawn.sequent, classical=LEVELS[place].logic != "intuitionistic")
             for at, line in enumerate(drawn.proof):
                 assert guide(state, drawn.proof) == (len(drawn.proof) - at, line)
@@ -279,7 +280,7 @@ def test_options_are_checked() -> None:
         ({"connectives": ("and", "nor")}, UnknownNameError, "connectives"),
     ):
         with pytest.raises(error, match=message):
-            Proof(**options)  # type: ignore[arg-type]
+            Proof(**options)
 
 
 def test_intuitionistic_proofs_must_do_without_classical_rules() -> None:
