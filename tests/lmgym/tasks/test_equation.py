@@ -122,7 +122,7 @@ def test_hints_lead_to_the_goal(level: int) -> None:
 def test_a_hint_leads_back_from_a_detour() -> None:
     task = Equation(level=1, turn="line")
     problem = task.problem("train", 3)  # d*a'=d*(e*e*a')
-    turns = (Turn("agent", "=e*(d*a') by id"),)
+    turns: tuple[Turn, ...] = (Turn("agent", "=e*(d*a') by id"),)
     assert task.verify_steps(Transcript(problem, turns))[0].reason == "detour"
     while (text := task.hint(problem, turns)) is not None:
         turns = (*turns, Turn("agent", text))
