@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from lmgym.logic.kernel import Formula
@@ -28,11 +29,11 @@ _UNICODE: Final = {
 }  # fmt: skip
 _BY_TEXT: Final = {rule: rule for rule in RULES} | {sign: rule for rule, sign in _UNICODE.items()}
 _USUAL: Final = re.compile(
-    r"(?:([0-9]+)\. ?)?(\|*)([^ \t|│](?:.*[^ \t])?) ([^ 0-9][^ ]*)(?: ([0-9][0-9,\-]*))?"
+    r"(?:([0-9]+)\. ?)?+(\|*+)(?![0-9]+[ \t]*\.)([^ \t|│](?:.*[^ \t])?) ([^ 0-9][^ ]*)(?: ([0-9][0-9,\-]*))?"
 )
 """Lines as they are written; the others are read more slowly."""
-_HEAD: Final = re.compile(r"[ \t]*(?:([0-9]+)\.)?[ \t]*((?:[|│][ \t]*)*)")
-_CITATIONS: Final = re.compile(r"[0-9][0-9,\- \t]*")
+_HEAD: Final = re.compile(r"[ \t]*(?:([0-9]+)[ \t]*\.)?[ \t]*((?:[|│][ \t]*)*)")
+_CITATIONS: Final = re.compile(r"[0-9][0-9,\-]*")
 _CITATION: Final = re.compile(r"([1-9][0-9]{0,5})(?:-([1-9][0-9]{0,5}))?")
 
 
@@ -106,11 +107,13 @@ def _split(text: str) -> tuple[str, str, str] | None:
     words = text.replace("\t", " ").split(" ")
     tail = [word for word in words if word]
     cited = 0
-    while cited < len(tail) and tail[-1 - cited][0] in "0123456789,-":
+    while cited < len(tail) and tail[-1 - cited] not in _BY_TEXT and tail[-1 - cited][0] in "0123456789,-":
         cited += 1
     if cited == len(tail) or (rule := _BY_TEXT.get(tail[-1 - cited])) is None:
         return None
     place = len(tail) - 1 - cited
+    if any(not a.endswith(",") and not b.startswith(",") for a, b in pairwise(tail[place + 1 :])):
+        return None
     return " ".join(tail[:place]), rule, "".join(tail[place + 1 :])
 
 

@@ -41,7 +41,6 @@ def test_both_checkers_agree_on_mutated_proofs_and_accept_only_what_follows(prob
     assert proved[True] >= 100 and proved[False] >= 1000  # some changes do no harm
 
 
-@pytest.mark.xfail(strict=False, reason="lines with spaces in unusual places are read in two ways")
 def test_both_checkers_read_spaces_alike(problems: list[Given]) -> None:
     for given, _, text in mutations(problems, 1000, 12, ("space",)):
         outcome = compare(given, text)

@@ -202,3 +202,26 @@ def test_the_examples_of_the_page_are_lines() -> None:
         line = read_line(text, begin(Sequent(premises, parse_formula("p"))))
         assert isinstance(line, Line), (text, line)
         assert write_line(line, number) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "3. | p as",
+        "3.  │ p  as",
+        "3. q ->E 1,2 ",
+        "3. q ->E 1, 2",
+        "3 . q ->E 1 ,2",
+        "q ->E  1,2",
+        "3.q\t->E 1,2\t",
+    ],
+)
+def test_spaces_stand_where_they_like(text: str) -> None:
+    start = begin(Sequent((parse_formula("p->q"), parse_formula("p")), parse_formula("q")))
+    assert check_text(start, text).refusal is None
+
+
+@pytest.mark.parametrize("text", ["12. p R 1 0", "12. p R 1. 0", "1 2. p R 10", "12. 12. p R 10"])
+def test_spaces_do_not_stand_inside_a_number(text: str) -> None:
+    start = begin(Sequent((parse_formula("p"),) * 11, parse_formula("q")))
+    assert check_text(start, text).refusal is not None
