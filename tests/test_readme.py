@@ -11,15 +11,17 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-SAYS = ("1.0 True", "hedged unsolved limit", "Interval(mean=", "tokens 64")
+SAYS = ("1.0 True", "hedged unsolved limit", "Interval(mean=", "tokens 64", "True\n->E: ")
 
 
-def test_the_readme_shows_an_environment_the_grader_an_agent_and_a_search():
+def test_the_readme_shows_an_environment_the_grader_an_agent_a_search_and_a_proof():
     assert len(BLOCKS) == len(SAYS)
 
 
 @pytest.mark.parametrize(
-    ("code", "says"), list(zip(BLOCKS, SAYS, strict=False)), ids=("environment", "grader", "agent", "search")
+    ("code", "says"),
+    list(zip(BLOCKS, SAYS, strict=False)),
+    ids=("environment", "grader", "agent", "search", "proof"),
 )
 def test_a_block_runs(code, says, tmp_path):
     file = tmp_path / "block.py"
