@@ -106,7 +106,7 @@ with contextlib.suppress(MissingDependencyError):
     find_programs()
     small = Path(__file__).parents[1] / "lmgym" / "tasks" / "rocq_small.v"
     CONFIGS.append((Rocq, {"statements": small, "level": None}))
-    CONFIGS.append((Rocq, {"statements": small, "level": None, "turns": "proof"}))
+    CONFIGS.append((Rocq, {"statements": small, "level": None, "turn": "proof"}))
 NAMES = [f"{make.__name__}({','.join(f'{k}={v}' for k, v in options.items())})" for make, options in CONFIGS]
 TASKS = [make(**options) for make, options in CONFIGS]  # type: ignore[call-arg]
 

@@ -42,11 +42,14 @@ MAX_LAW_CHARS: Final = len(" by assoc")
 
 @final
 class Equation(Task):
-    """Prove an equation in a group, ring or Boolean algebra or about numbers, by laws that have names.
+    """Prove an equation by a chain of equal terms from its left side to its right side.
+    A line is = and the next term, then its law, as in: =a*e by id. The law is used once, at one place.
+    About numbers, =0+a by ind a proves the equation with that term by induction: the chain for 0 in place of
+    a, the line step, the chain for s(a), in which IH is the hypothesis; then the chain goes on from there.
 
-    A line is the next term of the chain and its law; every proof that counts is a theorem of the kernel. The
-    proofs of "ood_length" are longer than any of the level.
-    """
+    Problems are in groups, rings, Boolean algebras, or about numbers; every proof that counts is a theorem of
+    the kernel. The proofs of "ood_length" are longer than any of the level.
+    """  # noqa: D205  # lmgym play shows the first paragraph
 
     splits = (*HASHED_SPLITS, OOD)
 
@@ -70,8 +73,8 @@ class Equation(Task):
             prompt_style: "plain" names the theory; "laws" lists its laws, "instruct" explains the form, too.
             feedback: with ``turn="line"``, replies are a newline or the reason of a refusal ("short"), or
                 show what is to be proved now and the turns left ("state").
-            spare_lines: lines that a proof may have beyond those of the constructed one, 0 to 30.
-            max_refusals: with ``turn="line"``, refused lines that end the episode, 1 to 50.
+            spare_lines: lines that a proof may have beyond those of the constructed one, 0 to 64.
+            max_refusals: with ``turn="line"``, refused lines that end the episode, 1 to 64.
             demonstration_style: demonstrations are the constructed proof ("natural") or the "shortest" that a
                 search finds.
             demonstration_quality: probability in [0, 1] that a demonstration is right; the others have a
@@ -95,8 +98,8 @@ class Equation(Task):
         self._turn = check_choice("turn", turn, ("proof", "line"))
         self._prompt_style = check_choice("prompt_style", prompt_style, ("plain", "laws", "instruct"))
         self._feedback = check_choice("feedback", feedback, ("short", "state"))
-        self._spare = check_int("spare_lines", spare_lines, 0, 30)
-        self._max_refusals = check_int("max_refusals", max_refusals, 1, 50)
+        self._spare = check_int("spare_lines", spare_lines, 0, 64)
+        self._max_refusals = check_int("max_refusals", max_refusals, 1, 64)
         self._demonstration_style = check_choice(
             "demonstration_style", demonstration_style, ("natural", "shortest")
         )

@@ -49,9 +49,9 @@ class Lean(Task):
         *,
         statements: str | Path = "lmgym",
         level: int | None = None,
-        turns: Literal["tactics", "proof"] = "tactics",
-        feedback: Literal["full", "short"] = "full",
-        spare_turns: int = 4,
+        turn: Literal["tactic", "proof"] = "tactic",
+        feedback: Literal["short", "state"] = "state",
+        spare_tactics: int = 4,
         max_refusals: int = 3,
         timeout_s: int = 10,
         axioms: Literal["none", "standard"] = "standard",
@@ -62,10 +62,11 @@ class Lean(Task):
         Args:
             statements: "lmgym" (the suite's own) or the path of a .lean file with marked theorems.
             level: take only the statements of this level; None: all of them.
-            turns: turn by turn one of the "tactics", or a whole "proof" in one turn, a tactic a line.
-            feedback: a reply says what Lean says to a tactic that it refuses ("full"), or only in a word why
-                it was refused ("short").
-            spare_turns: turns that an episode has beyond the known proof's tactics, 0 to 64.
+            turn: what one turn of the agent is: one "tactic" that is answered, or the whole "proof", a tactic
+                a line.
+            feedback: replies show the goals; of a refused tactic they say what Lean says ("state"), or only
+                the reason in a word ("short").
+            spare_tactics: turns that an episode of ``turn="tactic"`` has beyond the known proof's, 0 to 64.
             max_refusals: refused turns that end the episode, 1 to 64.
             timeout_s: seconds that a tactic may take, 1 to 600.
             axioms: what a proof may rest on: "none", or Lean's three "standard" axioms.
@@ -78,19 +79,19 @@ class Lean(Task):
             LeanFileError: the file of statements cannot be read.
         """
         self._prover = Prover(repl, timeout_s=check_int("timeout_s", timeout_s, 1, 600))
-        self._turns = check_choice("turns", turns, ("tactics", "proof"))
-        self._feedback = check_choice("feedback", feedback, ("full", "short"))
-        self._spare = check_int("spare_turns", spare_turns, 0, 64)
+        self._turn = check_choice("turn", turn, ("tactic", "proof"))
+        self._feedback = check_choice("feedback", feedback, ("short", "state"))
+        self._spare = check_int("spare_tactics", spare_tactics, 0, 64)
         self._max_refusals = check_int("max_refusals", max_refusals, 1, 64)
         self._axioms = _AXIOM_SETS[check_choice("axioms", axioms, _AXIOM_SETS)]
         found = read_lean_statements(_OWN_SET if statements == "lmgym" else statements)
         self._max_level = max(statement.level for statement in found)
         self._level = None if level is None else check_int("level", level, 1, self._max_level)
         self._options: dict[str, object] = dict(
-            statements=statements, turns=turns, feedback=feedback, spare_turns=spare_turns,
+            statements=statements, turn=turn, feedback=feedback, spare_tactics=spare_tactics,
             max_refusals=max_refusals, timeout_s=timeout_s, axioms=axioms, repl=repl,
         )  # fmt: skip
-        self._statements = Statements(found, self._level, self._spare if turns == "tactics" else None)
+        self._statements = Statements(found, self._level, self._spare if turn == "tactic" else None)
 
     @property
     def fingerprint(self) -> str:
@@ -104,7 +105,8 @@ class Lean(Task):
 
     @property
     def max_reply_chars(self) -> int:
-        return _LONGEST_REASON + MAX_MESSAGE_CHARS + MAX_GOALS_CHARS + len(f"\n: \n\n{self.max_turns} left: ")
+        frame = len(f"\nrefused (): \n\n{self.max_turns} left: ")
+        return _LONGEST_REASON + MAX_MESSAGE_CHARS + MAX_GOALS_CHARS + frame
 
     @cached_property
     def max_turns(self) -> int:
@@ -113,7 +115,7 @@ class Lean(Task):
     @cached_property
     def default_max_new_tokens(self) -> int:
         lengths = [len(text) for problem in self._statements.all for text in self._worked(problem)]
-        return max(64 if self._turns == "tactics" else 512, 1 + max(lengths, default=0))
+        return max(64 if self._turn == "tactic" else 512, 1 + max(lengths, default=0))
 
     @property
     def level(self) -> int:
@@ -141,13 +143,17 @@ class Lean(Task):
         new = self._take(state, turn)
         if self._is_over(new):
             return Response(new, None, True)
-        refused = f"\n{new.reason}" if new.reason else ""
-        if new.message and self._feedback == "full":
-            refused += f": {new.message}"
-        return Response(new, f"{refused}\n{new.goals[:MAX_GOALS_CHARS]}\n{new.num_turns_left} left: ", False)
+        goals = new.goals[:MAX_GOALS_CHARS]
+        return Response(new, f"{self._refused(new)}\n{goals}\n{new.num_turns_left} left: ", False)
+
+    def _refused(self, state: LeanState) -> str:
+        if not state.reason:
+            return ""
+        is_short = self._feedback == "short"
+        return f"\nno: {state.reason}" if is_short else f"\nrefused ({state.reason}): {state.message}"
 
     def _take(self, state: LeanState, turn: Turn) -> LeanState:
-        if self._turns == "proof":
+        if self._turn == "proof":
             return play_script(state, turn, self._prover)[0]
         return take_turn(state, turn, self._prover)
 
@@ -191,10 +197,10 @@ class Lean(Task):
     def verify_steps(self, transcript: Transcript) -> tuple[StepVerdict, ...]:
         """Returns one verdict for each line of the agent's turns.
 
-        With ``turns="tactics"`` a turn is a step, and one of several lines is none; with "proof" a line is.
+        With ``turn="tactic"`` a turn is a step, and one of several lines is none; with "proof" a line is.
         """
         agent = [turn for turn in transcript.turns if turn.role == "agent"]
-        if self._turns == "proof" and agent:
+        if self._turn == "proof" and agent:
             _, verdicts = play_script(self.start(transcript.problem), agent[0], self._prover)
             late = sum(len(cut_lines(turn.text)) for turn in agent[1:])
             return (*verdicts, *[StepVerdict("no_progress", "over")] * late)
@@ -220,14 +226,12 @@ class Lean(Task):
     def _worked(self, problem: Problem) -> tuple[str, ...]:
         reference: LeanReference = problem.reference
         proof = reference.statement.proof
-        return proof if self._turns == "tactics" or not proof else ("\n".join(proof),)
+        return proof if self._turn == "tactic" or not proof else ("\n".join(proof),)
 
     def hint(self, problem: Problem, turns: tuple[Turn, ...]) -> str | None:
         """Returns the known proof's next tactic if all so far are its own; else None."""
         worked = self._worked(problem)
         state, _ = self._replay(problem, turns)
-        if self._is_over(state) or (
-            self._turns == "tactics" and state.tactics != worked[: len(state.tactics)]
-        ):
+        if self._is_over(state) or (self._turn == "tactic" and state.tactics != worked[: len(state.tactics)]):
             return None
         return worked[len(state.tactics)] if len(state.tactics) < len(worked) else None

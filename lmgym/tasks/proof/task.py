@@ -75,8 +75,8 @@ class Proof(Task):
                 ("shortest"), or one as a person would write it ("natural"). First-order proofs are natural.
             demonstration_quality: probability in [0, 1] that a demonstration is right; the others have a line
                 that is refused.
-            spare_lines: lines that a proof may have beyond those of the problem's own, 0 to 30.
-            max_refusals: refused lines that end an episode of ``turn="line"``, 1 to 50.
+            spare_lines: lines that a proof may have beyond those of the problem's own, 0 to 64.
+            max_refusals: refused lines that end an episode of ``turn="line"``, 1 to 64.
             min_lines: lines of the problems' proofs, premises aside, at the least; 1 to 20.
             max_lines: at the most.
             min_depth: boxes inside one another, at the least; 0 to 5.
@@ -106,12 +106,12 @@ class Proof(Task):
         self._style = cast(Style, check_choice("notation", notation, ("ascii", "unicode")))
         self._prompt_style = check_choice("prompt_style", prompt_style, ("plain", "instruct"))
         self._feedback = check_choice("feedback", feedback, ("short", "state"))
-        self._spare = check_int("spare_lines", spare_lines, 0, 30)
+        self._spare = check_int("spare_lines", spare_lines, 0, 64)
         self._sizes = self._source.sizes
         self._rules = Rules(
             self._source.classical,
             2 * self._sizes.line_chars,
-            check_int("max_refusals", max_refusals, 1, 50),
+            check_int("max_refusals", max_refusals, 1, 64),
             self._style,
         )
         self._demonstrator = Demonstrator(

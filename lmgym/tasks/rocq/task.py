@@ -52,9 +52,9 @@ class Rocq(Task):
         statements: str | Path = "lmgym",
         level: int | None = 1,
         preamble: str | None = None,
-        turns: Literal["tactics", "proof"] = "tactics",
-        feedback: Literal["full", "short"] = "full",
-        spare_turns: int = 4,
+        turn: Literal["tactic", "proof"] = "tactic",
+        feedback: Literal["short", "state"] = "state",
+        spare_tactics: int = 4,
         max_refusals: int = 3,
         timeout_s: int = 5,
         axioms: Literal["none", "classical", "standard"] = "none",
@@ -68,10 +68,11 @@ class Rocq(Task):
             level: take only the statements of this level, 1 to 8; None: all of them.
             preamble: trusted text before every context, such as "Require Import Lia."; None: nothing, but for
                 miniF2F, whose statements load no arithmetic tactics: Lia, Lra and Psatz.
-            turns: turn by turn one of the "tactics", or a whole "proof" in one turn, on any number of lines.
-            feedback: a reply says what the prover says to a tactic that it refuses ("full"), or only in a
-                word why it was refused ("short").
-            spare_turns: turns that an episode has beyond the known proof's tactics, 0 to 64.
+            turn: what one turn of the agent is: one "tactic" that is answered, or the whole "proof", on any
+                number of lines.
+            feedback: replies show the goals; of a refused tactic they say what the prover says ("state"),
+                or only the reason in a word ("short").
+            spare_tactics: turns that an episode of ``turn="tactic"`` has beyond the known proof's, 0 to 64.
             max_refusals: refused turns that end the episode, 1 to 64.
             timeout_s: seconds that a tactic may take, 1 to 60.
             axioms: what a proof may rest on: "none", excluded middle ("classical"), or those of the standard
@@ -85,9 +86,9 @@ class Rocq(Task):
             EmptyProblemSetError: no statement at all.
         """
         self._prover = Prover(timeout_s=check_int("timeout_s", timeout_s, 1, 60))
-        self._turns = check_choice("turns", turns, ("tactics", "proof"))
-        self._feedback = check_choice("feedback", feedback, ("full", "short"))
-        self._spare = check_int("spare_turns", spare_turns, 0, 64)
+        self._turn = check_choice("turn", turn, ("tactic", "proof"))
+        self._feedback = check_choice("feedback", feedback, ("short", "state"))
+        self._spare = check_int("spare_tactics", spare_tactics, 0, 64)
         self._max_refusals = check_int("max_refusals", max_refusals, 1, 64)
         self._axioms = AXIOM_SETS[check_choice("axioms", axioms, AXIOM_SETS)]
         self._recheck = check_bool("recheck", recheck)
@@ -95,10 +96,10 @@ class Rocq(Task):
         self._max_level = max(statement.level for statement in found)
         self._level = None if level is None else check_int("level", level, 1, self._max_level)
         self._options: dict[str, object] = dict(
-            statements=statements, preamble=preamble, turns=turns, feedback=feedback, spare_turns=spare_turns,
-            max_refusals=max_refusals, timeout_s=timeout_s, axioms=axioms, recheck=recheck,
+            statements=statements, preamble=preamble, turn=turn, feedback=feedback,
+            spare_tactics=spare_tactics, max_refusals=max_refusals, timeout_s=timeout_s, axioms=axioms, recheck=recheck,
         )  # fmt: skip
-        self._statements = Statements(found, self._level, spare_turns if turns == "tactics" else None)
+        self._statements = Statements(found, self._level, spare_tactics if turn == "tactic" else None)
 
     @property
     def fingerprint(self) -> str:
@@ -113,9 +114,9 @@ class Rocq(Task):
 
     @cached_property
     def max_reply_chars(self) -> int:
-        reasons = len(f"\n{self.max_turns} left: ") + _LONGEST_REASON + len("\n: ") + MAX_MESSAGE_CHARS
+        frame = len(f"\nrefused (): \n{self.max_turns} left: ") + _LONGEST_REASON + MAX_MESSAGE_CHARS
         longest_start = max((len(problem.key) for problem in self._statements.all), default=0) + len("|- ")
-        return reasons + max(MAX_GOALS_CHARS, longest_start) + 1
+        return frame + max(MAX_GOALS_CHARS, longest_start) + 1
 
     @cached_property
     def max_turns(self) -> int:
@@ -124,7 +125,7 @@ class Rocq(Task):
     @cached_property
     def default_max_new_tokens(self) -> int:
         lengths = [len(text) for problem in self._statements.all for text in self._worked(problem)]
-        return max(64 if self._turns == "tactics" else 512, 1 + max(lengths, default=0))
+        return max(64 if self._turn == "tactic" else 512, 1 + max(lengths, default=0))
 
     @property
     def level(self) -> int:
@@ -153,15 +154,17 @@ class Rocq(Task):
         new = self._take(state, turn)
         if self._is_over(new):
             return Response(new, None, True)
-        refused = f"\n{new.reason}" if new.reason else ""
-        if new.message and self._feedback == "full":
-            refused += f": {new.message}"
-        return Response(
-            new, f"{refused}\n{cut(new.goals, MAX_GOALS_CHARS)}\n{new.num_turns_left} left: ", False
-        )
+        goals = cut(new.goals, MAX_GOALS_CHARS)
+        return Response(new, f"{self._refused(new)}\n{goals}\n{new.num_turns_left} left: ", False)
+
+    def _refused(self, state: RocqState) -> str:
+        if not state.reason:
+            return ""
+        is_short = self._feedback == "short"
+        return f"\nno: {state.reason}" if is_short else f"\nrefused ({state.reason}): {state.message}"
 
     def _take(self, state: RocqState, turn: Turn) -> RocqState:
-        if self._turns == "proof":
+        if self._turn == "proof":
             return play_script(state, turn, self._prover).state
         return take_turn(state, turn, self._prover)
 
@@ -220,9 +223,9 @@ class Rocq(Task):
     def verify_steps(self, transcript: Transcript) -> tuple[StepVerdict, ...]:
         """Returns one verdict for each line of the agent's turns.
 
-        With ``turns="tactics"`` a turn is a step, and one of several lines is none; with "proof" a line is.
+        With ``turn="tactic"`` a turn is a step, and one of several lines is none; with "proof" a line is.
         """
-        if self._turns == "proof":
+        if self._turn == "proof":
             return self._verify_script(transcript)
         agent = [turn for turn in transcript.turns if turn.role == "agent"]
         verdicts = list[StepVerdict]()
@@ -272,12 +275,12 @@ class Rocq(Task):
     def _worked(self, problem: Problem) -> tuple[str, ...]:
         reference: RocqReference = problem.reference
         proof = reference.statement.proof
-        return proof if self._turns == "tactics" or not proof else ("\n".join(proof),)
+        return proof if self._turn == "tactic" or not proof else ("\n".join(proof),)
 
     def hint(self, problem: Problem, turns: tuple[Turn, ...]) -> str | None:
         """Returns the known proof's next tactic, wherever its goals are those that are left; else None."""
         statement: Statement = problem.reference.statement
-        if self._turns == "proof":
+        if self._turn == "proof":
             return "\n".join(statement.proof) or None
         state = self._replay(problem, turns)[-1]
         if not statement.proof or self._is_over(state):

@@ -150,7 +150,7 @@ def test_options_are_checked() -> None:
     with pytest.raises(InvalidValueError, match="level"):
         Equation(level=11)
     with pytest.raises(InvalidValueError, match="spare_lines"):
-        Equation(spare_lines=31)
+        Equation(spare_lines=65)
     with pytest.raises(UnknownNameError, match="turn"):
         Equation(turn="word")  # type: ignore[arg-type]
 

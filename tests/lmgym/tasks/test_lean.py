@@ -72,9 +72,9 @@ def test_our_statements_are_graded_and_different() -> None:
         assert CharTokenizer().decode(CharTokenizer().encode(said)) == said
 
 
-@pytest.mark.parametrize("turns", ["tactics", "proof"])
-def test_the_known_proofs_win(make: Make, turns: str) -> None:
-    task = make(turns=turns)
+@pytest.mark.parametrize("turn", ["tactic", "proof"])
+def test_the_known_proofs_win(make: Make, turn: str) -> None:
+    task = make(turn=turn)
     for split in task.splits:
         for problem in task.problems(split, range(5)):
             texts = task.demonstrations(problem, RNG)
@@ -99,10 +99,11 @@ def test_an_episode_reads_like_this(make: Make) -> None:
     assert problem.prompt == "⊢ ∀ P Q : Prop, P ∧ Q → Q ∧ P\n6 left: "
     transcript = play(task, problem, ["intro P Q h", "exact h", "sorry", "exact And.intro h.2 h.1"])
     replies = [turn.text for turn in transcript.turns if turn.role == "environment"]
+    goals = "\nh : 1 steps\n⊢ ∀ P Q : Prop, P ∧ Q → Q ∧ P\n"
     assert replies == [
-        "\nh : 1 steps\n⊢ ∀ P Q : Prop, P ∧ Q → Q ∧ P\n5 left: ",
-        "\nerror: unknown tactic step 'exact h'\nh : 1 steps\n⊢ ∀ P Q : Prop, P ∧ Q → Q ∧ P\n4 left: ",
-        "\ncommand: 'sorry' is no known tactic\nh : 1 steps\n⊢ ∀ P Q : Prop, P ∧ Q → Q ∧ P\n3 left: ",
+        f"{goals}5 left: ",
+        f"\nrefused (error): unknown tactic step 'exact h'{goals}4 left: ",
+        f"\nrefused (command): 'sorry' is no known tactic{goals}3 left: ",
     ]
     assert task.verify(transcript).status == "correct"
     steps = [(verdict.status, verdict.reason) for verdict in task.verify_steps(transcript)]
@@ -112,7 +113,7 @@ def test_an_episode_reads_like_this(make: Make) -> None:
 def test_feedback_can_be_short(make: Make) -> None:
     task = make(feedback="short")
     transcript = play(task, task.problem("train", 0), ["exact h"])
-    assert transcript.turns[-1].text.startswith("\nerror\n")
+    assert transcript.turns[-1].text.startswith("\nno: error\n")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,7 @@ def test_cut_and_truncated_turns(make: Make) -> None:
 
 
 def test_a_proof_in_one_turn_says_which_line_fails(make: Make) -> None:
-    task = make(turns="proof", level=4)
+    task = make(turn="proof", level=4)
     problem = task.problem("train", 0)
     lines = list(problem.reference.statement.proof)
     broken = ["", lines[0], "exact wrong", *lines[1:]]
@@ -167,7 +168,7 @@ def test_a_dead_prover_is_an_error_and_a_late_tactic_is_wrong(make: Make) -> Non
     assert steps[0] == ("undecided", "prover")
     late = make(timeout_s=1)
     transcript = play(late, problem, ["exact slow"])
-    assert transcript.turns[-1].text.startswith("\ntimeout: ")
+    assert transcript.turns[-1].text.startswith("\nrefused (timeout): ")
     assert late.verify_steps(transcript) == (("wrong", "timeout"),)  # remembered: no second wait
 
 
@@ -179,7 +180,7 @@ def test_hints_follow_the_known_proof(make: Make) -> None:
     assert task.hint(problem, (Turn("agent", "exact wrong"),)) == proof[0]
     assert task.hint(problem, (Turn("agent", proof[0]),)) == proof[1]
     assert task.hint(problem, tuple(Turn("agent", text) for text in proof)) is None
-    whole = make(turns="proof")
+    whole = make(turn="proof")
     assert whole.hint(whole.problem("train", 2), ()) == "\n".join(proof)
 
 
@@ -204,10 +205,10 @@ def test_options_are_checked(make: Make) -> None:
     task = make()
     assert (task.level, task.max_level, task.at_level(2).level) == (4, 4, 2)
     assert task.at_level(2).fingerprint != task.fingerprint
-    for wrong in ({"level": 5}, {"spare_turns": -1}, {"timeout_s": 0}, {"max_refusals": 0}):
+    for wrong in ({"level": 5}, {"spare_tactics": -1}, {"timeout_s": 0}, {"max_refusals": 0}):
         with pytest.raises(InvalidValueError):
             make(**wrong)
-    for unknown in ({"turns": "lines"}, {"axioms": "all"}, {"feedback": "long"}):
+    for unknown in ({"turn": "lines"}, {"axioms": "all"}, {"feedback": "long"}):
         with pytest.raises(UnknownNameError):
             make(**unknown)
     with pytest.raises(UnknownNameError, match="split"):

@@ -56,15 +56,17 @@ def test_an_episode_reads_well(task: Rocq) -> None:
     assert replies[0] == "\nA, B : Prop\na : A\n|- B \\/ A\n(2) |- B \\/ A\n8 left: "
     goals = "A, B : Prop\na : A\n|- B\n(2) |- B \\/ A"
     assert replies[1] == f"\n{goals}\n7 left: "
-    assert replies[2].startswith("\nerror: In environment A, B : Prop a : A ")  # the rest is the version's
+    assert replies[2].startswith(
+        "\nrefused (error): In environment A, B : Prop a : A "
+    )  # the rest is the version's
     assert replies[2].endswith(f"\n{goals}\n6 left: ")
-    assert replies[3] == f"\ncommand: 'Qed' is no tactic that may be used here\n{goals}\n5 left: "
+    assert replies[3] == f"\nrefused (command): 'Qed' is no tactic that may be used here\n{goals}\n5 left: "
 
 
 def test_short_feedback_keeps_the_message(task: Rocq) -> None:
     short = Rocq(statements=SMALL, level=None, feedback="short")
     turns = play(short, named(short, "truth"), "exact 1.").turns
-    assert turns[-1].text == "\nerror\n|- True\n4 left: "
+    assert turns[-1].text == "\nno: error\n|- True\n4 left: "
 
 
 def test_steps_are_right_wrong_repeated_or_unreadable(task: Rocq) -> None:
@@ -111,7 +113,7 @@ def test_replies_that_a_transcript_claims_are_not_read(task: Rocq) -> None:
 
 def test_a_whole_proof_in_one_turn() -> None:
     need("coqidetop.opt")
-    task = Rocq(statements=SMALL, level=None, turns="proof")
+    task = Rocq(statements=SMALL, level=None, turn="proof")
     problem = named(task, "and_swap")
     assert problem.prompt == "|- forall A B : Prop, A /\\ B -> B /\\ A\n"
     cases: dict[str, tuple[str, str, list[str]]] = {
@@ -131,14 +133,14 @@ def test_a_whole_proof_in_one_turn() -> None:
         assert [verdict.status for verdict in task.verify_steps(transcript)] == steps, text
 
 
-@pytest.mark.parametrize("turns", ["tactics", "proof"])
-def test_no_cheat_is_paid(tmp_path: Path, turns: Any) -> None:
+@pytest.mark.parametrize("turn", ["tactic", "proof"])
+def test_no_cheat_is_paid(tmp_path: Path, turn: Any) -> None:
     need("coqidetop.opt")
     (tmp_path / "false.v").write_text("(* lmgym: level 1 *) Lemma bad : 1 = 2.")
-    task = Rocq(statements=tmp_path, turns=turns, timeout_s=2, max_refusals=9, spare_turns=9)
+    task = Rocq(statements=tmp_path, turn=turn, timeout_s=2, max_refusals=9, spare_tactics=9)
     problem = named(task, "bad")
     for cheat in CHEATS:
-        transcript = play(task, problem, *(cheat if turns == "tactics" else ["\n".join(cheat)]))
+        transcript = play(task, problem, *(cheat if turn == "tactic" else ["\n".join(cheat)]))
         verdict = task.verify(transcript)
         assert verdict.status == "wrong" and verdict.reason and verdict.score == 0, (cheat, verdict)
 
@@ -189,10 +191,16 @@ def test_a_preamble_stands_before_every_context(task: Rocq) -> None:
 
 
 def test_bad_options_are_typed_errors(task: Rocq, tmp_path: Path) -> None:
-    for options in ({"level": 9}, {"timeout_s": 0}, {"spare_turns": -1}, {"max_refusals": 0}, {"recheck": 1}):
+    for options in (
+        {"level": 9},
+        {"timeout_s": 0},
+        {"spare_tactics": -1},
+        {"max_refusals": 0},
+        {"recheck": 1},
+    ):
         with pytest.raises(InvalidValueError):
             Rocq(**options)  # type: ignore[arg-type]
-    for options in ({"turns": "tactic"}, {"axioms": "all"}, {"feedback": "none"}, {"statements": "lmgim"}):
+    for options in ({"turn": "tactics"}, {"axioms": "all"}, {"feedback": "none"}, {"statements": "lmgim"}):
         with pytest.raises(UnknownNameError):
             Rocq(**options)  # type: ignore[arg-type]
     (tmp_path / "one.v").write_text("(* lmgym: level 3 *) Lemma a : True.")
