@@ -97,7 +97,8 @@ class Rocq(Task):
         self._level = None if level is None else check_int("level", level, 1, self._max_level)
         self._options: dict[str, object] = dict(
             statements=statements, preamble=preamble, turn=turn, feedback=feedback,
-            spare_tactics=spare_tactics, max_refusals=max_refusals, timeout_s=timeout_s, axioms=axioms, recheck=recheck,
+            spare_tactics=spare_tactics, max_refusals=max_refusals, timeout_s=timeout_s, axioms=axioms,
+            recheck=recheck,
         )  # fmt: skip
         self._statements = Statements(found, self._level, spare_tactics if turn == "tactic" else None)
 
