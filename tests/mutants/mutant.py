@@ -57,4 +57,11 @@ KINDS = {
     19: "a tree search tries or trusts the wrong actions",
     20: "something cached is taken for something else",
     21: "data that was not earned gets in",
+    22: "a rule of the kernel gives what does not follow",
+    23: "lines that prove nothing are accepted as a proof",
+    24: "a formula is read or written as another one",
+    25: "a search for proofs claims what is not so",
+    26: "a task of proof pays or poses the wrong thing",
+    27: "a proof of Metamath is accepted that is none",
+    28: "a prover is believed, or its failure is laid to the agent",
 }

@@ -24,7 +24,7 @@ from rich.table import Table
 from tests.mutants.mutant import ROOT, Mutant
 from tests.mutants.table import MUTANTS
 
-COPIED = ("lmgym", "agents", "tests", "benchmarks", "examples", "pyproject.toml")
+COPIED = ("lmgym", "agents", "tests", "benchmarks", "examples", "docs", "pyproject.toml")
 TIMEOUT_S = 300
 PASSED, FAILED = 0, 1  # exit codes of pytest; all others mean that the tests did not run
 

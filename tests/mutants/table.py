@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tests.mutants import of_environments, of_generation, of_learning, of_q_and_search
+from tests.mutants import (
+    of_environments,
+    of_formulas,
+    of_generation,
+    of_learning,
+    of_proof_tasks,
+    of_proofs,
+    of_q_and_search,
+    of_verifiers,
+)
 from tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -10,4 +19,8 @@ MUTANTS: tuple[Mutant, ...] = (
     *of_generation.MUTANTS,
     *of_learning.MUTANTS,
     *of_q_and_search.MUTANTS,
+    *of_proofs.MUTANTS,
+    *of_formulas.MUTANTS,
+    *of_proof_tasks.MUTANTS,
+    *of_verifiers.MUTANTS,
 )
