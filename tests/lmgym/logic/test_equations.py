@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from lmgym.logic import kernel
+from lmgym.logic.equations import chains
 from lmgym.logic.equations.chains import Chain, Claim, Refusal, begin, play_line
 from lmgym.logic.equations.search import find_chain, neighbours
 from lmgym.logic.equations.terms import TermError
 from lmgym.logic.equations.theories import ELEMENTS, THEORIES, Equation, Theory
-from lmgym.logic.kernel import Term
+from lmgym.logic.kernel import Term, Theorem
 from lmgym.seeding import make_generator
 from lmgym.tasks.equation.theorems import load_theorems
 from lmgym.tasks.equation.walks import draw_term
@@ -162,6 +164,7 @@ FORGED = [
     ("group", "a*b=a", "=a by id"), ("group", "a*b'=e", "=e by inv"), ("group", "a=a''", "=a''"),
     ("group", "(a*b)'=a'*b'", "=a'*b'"), ("group", "a*b*c=a*c*b", "=a*c*b by assoc"),
     ("group", "e=a*b", "=a*b by inv"),
+    ("group", "a*e*(b*e)=a*b", "=a*b by id"), ("group", "a*e*(b*e)=a*b", "=a*b"),
     ("group", "a*e=a", "=a by inv"), ("group", "a*e=a", "=a by IH"), ("group", "a*e=a", "=a by h1"),
     ("group", "a*e=a", "=b*e by id"), ("group", "a=e", "=e by ind a"), ("group", "a=e", "step"),
     ("ring", "a*b=a+b", "=a+b by comm"), ("ring", "a*0=0", "=0 by id"), ("ring", "a*a=a", "=a"),
@@ -196,6 +199,45 @@ def test_what_an_induction_assumes_does_not_leak() -> None:
     done = prove(peano, "0+a=a", "=a by ind a\n=0\nstep\n=s(0+a)\n=s(a)")
     assert isinstance(done, Chain) and done.theorem is not None and done.theorem.uses == {"induction"}
     assert done.theorem.hypotheses == {each.formula for each in peano.laws["add"]}
+
+
+def test_the_base_of_an_induction_does_without_its_hypothesis() -> None:
+    peano = THEORIES["peano"]
+    begun = "=a by ind a\n=0+a*0 by mul"  # the letter comes back in, so that the hypothesis would fit
+    assert isinstance(prove(peano, "0+a=a", begun), Chain)
+    assert prove(peano, "0+a=a", begun + "\n=0+(0+a)*0 by IH") == Refusal(
+        "law", "no such law; there are add, mul"
+    )
+    assert prove(peano, "0+a=a", begun + "\n=0+(0+a)*0") == Refusal("wrong", "does not follow")
+
+
+def test_a_chain_does_not_go_round() -> None:
+    for lines in ("=a*b*e by id\n=a*b by id", "=a*b by id"):
+        assert prove(THEORIES["group"], "a*b=e", lines) == Refusal("repeated", "said before")
+
+
+def doubly_negated(theorem: Theorem) -> Theorem:
+    """The same theorem, proved in a roundabout way that is classical."""
+    absurd = kernel.not_elim(kernel.assume(kernel.negation(theorem.conclusion)), theorem)
+    return kernel.double_negation(kernel.not_intro(kernel.negation(theorem.conclusion), absurd))
+
+
+def test_a_step_that_goes_wrong_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mistakes in a step, made on purpose: the chain reaches its end, and its theorem won't do."""
+    group = THEORIES["group"]
+    a, law = group.read("a"), group.laws["id"][0]
+    right = kernel.forall_elim(kernel.assume(law.formula), a)  # a*e=a
+    monkeypatch.setattr(chains, "find_rewriting", lambda *_: True)
+    cases = {
+        right: True,
+        kernel.assume(right.conclusion): False,
+        kernel.equal_intro(a): False,
+        doubly_negated(right): False,
+    }
+    for theorem, is_proof in cases.items():
+        monkeypatch.setattr(chains, "rewrite", lambda *_, theorem=theorem: theorem)
+        found = prove(group, "a*e=a", "=a by id")
+        assert isinstance(found, Chain) and found.frame.is_closed and found.is_proved == is_proof
 
 
 def test_hypotheses_in_x_hold_for_all_and_those_in_a_for_one() -> None:

@@ -40,6 +40,11 @@ def test_frames_hold_what_an_assertion_needs() -> None:
         database.theorem("a")
 
 
+def test_mandatory_hypotheses_stand_in_the_order_of_the_database() -> None:
+    text = HEAD + "${ h $e |- p $. $v s $. ws $f wff s $. a $a |- ( s -> p ) $. $}"
+    assert [each.label for each in parse_database(text).assertions["a"].hypotheses] == ["wp", "h", "ws"]
+
+
 def test_a_variable_may_come_back_after_its_block() -> None:
     text = HEAD + "${ $v x $. wx $f wff x $. a $a |- x $. $}\n${ $v x $. wy $f wff x $. b $a |- x $. $}"
     assert [h.label for h in parse_database(text).assertions["b"].hypotheses] == ["wy"]

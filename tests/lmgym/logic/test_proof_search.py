@@ -122,6 +122,8 @@ def test_shorter_than_natural() -> None:
             assert found.min_lines <= len(found.lines) <= len(natural)
             exact = find_proof(given, classical=classical, style="shortest", max_states=150)
             assert exact == (found.lines if found.min_lines == len(found.lines) else None)
+            hasty = find_short_proof(given, classical=classical, max_states=1)
+            assert hasty is not None and hasty.min_lines <= len(found.lines)
 
 
 def test_glivenko() -> None:

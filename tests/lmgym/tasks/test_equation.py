@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from lmgym.errors import InvalidValueError, UnknownNameError
+from lmgym.logic.equations.chains import By, Claim
 from lmgym.logic.equations.theories import THEORIES
 from lmgym.records import Problem, Transcript, Turn, Verdict
 from lmgym.tasks.base import Response
 from lmgym.tasks.equation.draw import OOD, is_kept_for_length
 from lmgym.tasks.equation.keys import key_of
 from lmgym.tasks.equation.knobs import LEVELS
-from lmgym.tasks.equation.play import reference_of
+from lmgym.tasks.equation.play import EquationReference, reference_of
 from lmgym.tasks.equation.task import Equation
 from lmgym.tasks.equation.theorems import load_theorems
 
@@ -144,6 +145,29 @@ def test_shortest_demonstrations_are_right_and_no_longer() -> None:
         assert judge(task, problem, short).status == "correct" and short.count("\n") <= text.count("\n")
         exact = task.distance(task.start(problem).chain)
         assert exact is None or exact == short.count("\n") + 1
+
+
+def make_problem(goal: str, *lines: str, num_lines: int) -> Problem:
+    """A problem by hand, in groups, with a proof."""
+    group = THEORIES["group"]
+    left, right, *_ = group.read_equation(goal)
+    proof = tuple(By(group.read(line)) for line in lines)
+    return Problem("", EquationReference(Claim(group, left, right), proof, num_lines, "key"), "train", 0)
+
+
+def test_a_line_that_is_as_far_from_the_end_as_the_start_is_not_right() -> None:
+    """Brackets go from left to right in two steps one way and in three the other."""
+    problem = make_problem("a*b*c*d=a*(b*(c*d))", "a*b*(c*d)", "a*(b*(c*d))", num_lines=3)
+    text = "=a*(b*c)*d\n=a*(b*c*d)\n=a*(b*(c*d))"
+    verdicts = Equation().verify_steps(Transcript(problem, (Turn("agent", text),)))
+    assert [verdict.reason for verdict in verdicts] == ["detour", "", ""]
+    assert judge(Equation(), problem, text).status == "correct"
+
+
+def test_a_proof_has_no_more_lines_than_the_problem_says() -> None:
+    for num_lines, reason in ((2, "lines"), (3, "")):
+        problem = make_problem("a=a*e*e*e", "a*e", "a*e*e", "a*e*e*e", num_lines=num_lines)
+        assert judge(Equation(), problem, "=a*e\n\n=a*e*e\n=a*e*e*e").reason == reason
 
 
 def test_options_are_checked() -> None:

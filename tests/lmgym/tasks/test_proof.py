@@ -43,6 +43,7 @@ def make_problem(*texts: str, proof: str, num_lines: int = 8, is_shortest: bool 
 
 
 CHAIN = make_problem("p->q", "q->r", "p->r", proof="3. |p as\n4. |q ->E 1,3\n5. |r ->E 2,4\n6. p->r ->I 3-5")
+CHAIN_LINES = [Turn("agent", text) for text in ("|p as", "|q ->E 1,3", "|r ->E 2,4", "p->r ->I 3-5")]
 ALL = make_problem(
     "all x. P(x)->Q(x)", "P(a)", "ex x. Q(x)",
     proof="3. P(a)->Q(a) allE 1\n4. Q(a) ->E 3,2\n5. ex x. Q(x) exI 4",
@@ -126,6 +127,15 @@ def test_of_a_turn_only_its_first_line_is_read() -> None:
     transcript = say(task, CHAIN, "\n3. |p as\njunk", "4. |q ->E 1,3")
     assert task.verify(transcript).score == 2 / 5
     assert [v.reason for v in task.verify_steps(transcript)] == ["blank", "", "unread", ""]
+
+
+def test_a_line_that_was_cut_off_is_not_played() -> None:
+    task = Proof(turn="line", feedback="state")
+    reply = task.respond(task.start(CHAIN), Turn("agent", "3. |p as", False)).reply or ""
+    assert reply.startswith("\nrefused (overlong): ") and "3. |p as" not in reply
+    turns = [*CHAIN_LINES[:-1], Turn("agent", CHAIN_LINES[-1].text, False)]
+    assert task.verify(Transcript(CHAIN, tuple(turns)))[:2] == ("wrong", "overlong")
+    assert task.verify(Transcript(CHAIN, (*turns, CHAIN_LINES[-1]))).status == "correct"
 
 
 @pytest.mark.parametrize("turn", ["proof", "line"])
