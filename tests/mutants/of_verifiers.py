@@ -250,7 +250,9 @@ MUTANTS: tuple[Mutant, ...] = (
         file=LOGIC + "rocq/session.py",
         old="if entry.sentence != sentence:",
         new='if entry.sentence.split(":")[0] != sentence.split(":")[0]:',
-        tests=("tests/lmgym/logic/test_rocq_sessions.py::test_a_context_is_loaded_and_left_again",),
+        tests=(
+            "tests/lmgym/logic/test_rocq_sessions.py::test_a_process_that_held_another_statement_forgets_it",
+        ),
     ),
     Mutant(
         kind=28,

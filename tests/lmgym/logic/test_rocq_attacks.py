@@ -159,7 +159,7 @@ exists 1.
 { ;; }
 { { ;; } ;; }
 '''.strip().split("\n")
-    if not line.startswith("#")
+    if not line.startswith("# ")
 ]
 """A cheat a line; its tactics are separated by two semicolons."""
 
@@ -241,6 +241,20 @@ def test_most_dear_tactics_are_refused(prover: Rocq) -> None:
 def test_the_final_check_does_not_rely_on_the_guard(prover: Rocq, sentences: tuple[str, ...]) -> None:
     check = compile_proof(FALSE, sentences, axioms=(), timeout_s=60.0, recheck=False)
     assert not check.is_proved and check.reason in ("refused", "assumptions"), check
+
+
+def test_another_theorem_under_the_name_of_the_statement_is_none(
+    prover: Rocq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can know the name. If somebody did, the statement after the proof would still be ours."""
+    monkeypatch.setattr("lmgym.logic.rocq.final.secrets.token_hex", lambda size: "0" * 2 * size)
+    for sentences, reason in (
+        (("reflexivity.",), ""),
+        (("Abort.", "Theorem {} : True.", "exact I."), "refused"),
+    ):
+        said = [sentence.format("lmgym_theorem_" + "0" * 8) for sentence in sentences]
+        statement = FALSE if reason else Statement(name="good", context="", statement="1 = 1")
+        assert compile_proof(statement, said, axioms=(), timeout_s=60.0, recheck=False).reason == reason
 
 
 def test_the_final_check_guards_too_and_pins_the_statement(prover: Rocq) -> None:

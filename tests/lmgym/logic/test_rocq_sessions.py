@@ -83,6 +83,20 @@ def test_a_context_is_loaded_and_left_again(prover: Rocq) -> None:
     assert prover.final_check(OWN, ["reflexivity."]).is_proved
 
 
+def test_a_process_that_held_another_statement_forgets_it() -> None:
+    need("coqidetop.opt")
+    pool = Pool(size=1)
+    prover, shared = Rocq(pool=pool), "Definition one := 1."
+    for context in ("", shared):
+        good, bad = (Statement(name="x", context=context, statement=text) for text in ("1 = 1", "1 = 2"))
+        assert goals(prover, good, "idtac.").write() == "|- 1 = 1"
+        assert goals(prover, bad, "idtac.").write() == "|- 1 = 2"
+        assert goals(prover, good, "idtac.", "reflexivity.").is_closed
+        assert isinstance(prover.run(bad, ["idtac.", "reflexivity."]), Refusal)
+    assert pool.statistics().starts == 1
+    pool.close()
+
+
 def test_refusals_name_the_tactic_and_its_place(prover: Rocq) -> None:
     found = prover.run(ADD, ["intros n.", "rewrite nowhere.", "reflexivity."])
     assert isinstance(found, Refusal) and (found.reason, found.place) == ("error", 1)
