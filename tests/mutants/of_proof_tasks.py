@@ -159,8 +159,8 @@ MUTANTS: tuple[Mutant, ...] = (
         name="lines-cite-what-comes-later",
         bug="A line that cites one below it is taken to cite the last one above.",
         file=TASKS + "entailment/proofs.py",
-        old="theorem = justify(goal, [self._theorems[at] for at in cited], self._things)",
-        new="theorem = justify(goal, [self._theorems[min(at, number - 2)] for at in cited], self._things)",
+        old='cited = [int(number) - 1 for number in match[3].split(",")]',
+        new='cited = [min(int(at), len(self._theorems)) - 1 for at in match[3].split(",")]',
         tests=(TESTS + "test_entailment_proofs.py",),
     ),
     Mutant(

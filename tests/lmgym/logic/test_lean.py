@@ -128,6 +128,19 @@ def test_the_final_check_accepts_the_proof_alone(lean: Lean) -> None:
     assert lean.final_check(statement("middle"), ["exact em"], axioms=()).reason == "assumptions"
 
 
+def test_what_a_check_could_not_find_out_is_asked_again(lean: Lean, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise LeanError("no more processes")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lmgym.logic.lean.prover.start", fail)
+        assert lean.final_check(SWAP, SWAP.proof).reason == "prover"
+    assert lean.final_check(SWAP, SWAP.proof).is_proved
+    with monkeypatch.context() as patch:
+        patch.setattr("lmgym.logic.lean.prover.start", fail)
+        assert lean.final_check(SWAP, SWAP.proof).is_proved  # that it is proved is remembered
+
+
 @pytest.mark.parametrize(
     ("name", "tactics", "reason", "message"),
     [

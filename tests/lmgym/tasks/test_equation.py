@@ -91,8 +91,7 @@ def test_a_turn_is_answered_by_what_is_to_be_shown() -> None:
     response, turns = say(task, problem, first, "=0+", "step")
     assert turns[1].text.count("\n") == 2 and ", base: " in turns[1].text
     assert turns[3].text.startswith("\nrefused (unparsed): the term breaks off\n")
-    if response.is_over:
-        assert task.optimal_value(problem, turns, "") == 0.0
+    assert response.is_over and task.optimal_value(problem, turns, "") == 0.0
     assert task.verify(Transcript(problem, turns)).status == "wrong"
 
 
