@@ -55,6 +55,8 @@ CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     (Countdown, {"level": 4, "style": "worked", "prompt_style": "instruct", "use_all": True}),
     *((Order, {"level": level}) for level in (1, 5)),
     (Order, {"level": 4, "style": "worked", "wording": ("taller", "left"), "prompt_style": "instruct"}),
+    *((Order, {"level": level, "style": "proof"}) for level in (1, 6)),
+    (Order, {"level": 5, "style": "proof", "wording": ("symbols", "left"), "prompt_style": "instruct"}),
     (Echo, {}),
     (Echo, {"length": 5, "alphabet": "xyz", "needs_stop": False}),
     (Reverse, {}),

@@ -33,6 +33,24 @@ class OrderReference(NamedTuple):
     """Pairs of the other relation."""
 
 
+class Numbered(NamedTuple):
+    """A premise as it stands in the prompt."""
+
+    fact: Fact
+    is_asked: bool
+    """False: it is of the other relation."""
+
+
+class ProofReference(NamedTuple):
+    """The private truth of a problem whose answer is to be proved."""
+
+    value: str
+    """The canonical answer."""
+    order: OrderReference
+    premises: tuple[Numbered, ...]
+    """The first is number 1."""
+
+
 class Case(NamedTuple):
     """A problem before it is put into words."""
 
@@ -43,6 +61,12 @@ class Case(NamedTuple):
 def reference_of(problem: Problem) -> OrderReference:
     """Returns the truth of a problem of this task."""
     reference: OrderReference = problem.reference
+    return reference
+
+
+def proof_reference_of(problem: Problem) -> ProofReference:
+    """Returns the truth of a problem whose answer is to be proved."""
+    reference: ProofReference = problem.reference
     return reference
 
 

@@ -13,9 +13,11 @@ from lmgym.records import Problem, StepVerdict, Transcript, Turn, Verdict
 from lmgym.tasks.base import HASHED_SPLITS, SingleTurnTask, check_split, unfinished
 from lmgym.tasks.options import check_choice, check_fraction, check_int
 from lmgym.tasks.order.answers import MAX_ANSWER_CHARS, WHITESPACE, can_complete, order_credit, read_answer
-from lmgym.tasks.order.draw import OrderReference, draw_case, reference_of
+from lmgym.tasks.order.draw import OrderReference, draw_case, proof_reference_of, reference_of
 from lmgym.tasks.order.knobs import LEVELS, NUM_SORTED, Knobs, knobs_of_split, make_knobs
 from lmgym.tasks.order.logic import NO, YES, Facts
+from lmgym.tasks.order.proof_lines import CASE
+from lmgym.tasks.order.proofs import check_proof, max_proof_chars, proof_value, verify_proof, write_proof
 from lmgym.tasks.order.steps import check_steps, working_lines
 from lmgym.tasks.order.text import AnswerOn, PromptStyle, Style, Wording, seen_wordings
 from lmgym.tasks.stream import Draft, ProblemStream, Words, draw_until_split
@@ -68,10 +70,11 @@ class Order(SingleTurnTask):
             level: 1 (three objects, yes or no) to 8 (fourteen objects, all kinds of questions); see
                 docs/environments/order.md.
             wording: one or more of "symbols", "taller", "older", "heavier", "left", each as likely.
-            style: demonstrations are the "answer" alone or "worked", a deduction a line.
+            style: demonstrations are the "answer" alone or "worked", a deduction a line; "proof": premises
+                are numbered and the answer counts only with a proof whose every line the kernel accepts.
             prompt_style: "plain", or "instruct", which says what may be answered.
             answer_on: what is read as the answer, the whole "response" or its "last_line" that is not
-                blank; by default the response for style "answer", the last line for "worked".
+                blank; by default the response for style "answer", else the last line; of proofs always that.
             demonstration_quality: probability in [0, 1] that a demonstration is right.
             num_objects: objects of the chain, 3 to 12.
             num_bystanders: objects beside the chain, 0 to 5.
@@ -102,17 +105,21 @@ class Order(SingleTurnTask):
         self._level = check_int("level", level, 1, max(LEVELS))
         overrides = {name: value for name, value in self._options.items() if name in _KNOB_NAMES}
         self._knobs = make_knobs(LEVELS[self._level], overrides)
-        self._style = check_choice("style", style, ("answer", "worked"))
+        self._style = check_choice("style", style, ("answer", "worked", "proof"))
         default_rule = "response" if style == "answer" else "last_line"
         rule = default_rule if answer_on is None else answer_on
         self._answer_on = check_choice("answer_on", rule, ("response", "last_line"))
+        self._is_proof = style == "proof"
+        if self._is_proof and self._answer_on != "last_line":
+            raise InvalidValueError(f"style='proof' has its answer on the last line, got {answer_on=}.")
         self._quality = check_fraction("demonstration_quality", demonstration_quality)
         self._wordings = [Wording(name, prompt_style) for name in _check_wordings(wording)]
         self._unseen = [Wording(each.unseen, prompt_style) for each in self._wordings]
         shape = f"{self._knobs.name},wording={'+'.join(each.name for each in self._wordings)}"
         self._stream = ProblemStream(f"Order({shape})", self._draw_block)
         self._fingerprint = (
-            f"Order(level={self._level},{shape},prompt_style={prompt_style},answer_on={self._answer_on})"
+            f"Order(level={self._level},{shape},prompt_style={prompt_style},answer_on={self._answer_on}"
+            f"{',style=proof' if self._is_proof else ''})"
         )
 
     @property
@@ -127,16 +134,19 @@ class Order(SingleTurnTask):
     @property
     def alphabet(self) -> str:
         said = [*self._knobs.keywords, *((YES + NO,) if "compare" in self._knobs.kinds else ())]
-        if self._style == "worked" or self._knobs.kinds != ("compare",):
+        if self._style != "answer" or self._knobs.kinds != ("compare",):
             for each in self._wordings:
                 said += (*each.names(are_seen=True), *each.names(are_seen=False))
-            said.append(">, :\n" if self._style == "worked" else ">")
+            said.append({"answer": ">", "worked": ">, :\n", "proof": f">, .\n{CASE}0123456789"}[self._style])
         return "".join(dict.fromkeys("".join(said)))
 
     @property
     def max_prompt_chars(self) -> int:
         longest = knobs_of_split(self._knobs, "ood_length")
-        return max(each.max_chars(longest) for each in (*self._wordings, *self._unseen))
+        wordings = (*self._wordings, *self._unseen)
+        if self._is_proof:
+            return max(each.max_proof_chars(longest) for each in wordings)
+        return max(each.max_chars(longest) for each in wordings)
 
     @property
     def default_max_new_tokens(self) -> int:
@@ -147,6 +157,8 @@ class Order(SingleTurnTask):
         answer = max(names * (name + 1) - 1, *map(len, (YES, *knobs.keywords)))
         if self._style == "answer":
             return answer + 1
+        if self._is_proof:
+            return max_proof_chars(knobs, name) + answer + 1
         line = 3 * (2 * name + 1) + len(", : \n") - 1
         return 2 * (count - 1) * line + answer + 2
 
@@ -160,13 +172,20 @@ class Order(SingleTurnTask):
 
     @property
     def random_return(self) -> float:
-        """Rate of success of a policy that draws uniformly from the answers of the form that is asked for."""
+        """Rate of success of a policy that draws uniformly from the answers of the form that is asked for.
+
+        Without a proof, no answer succeeds where one is asked for.
+        """
+        if self._is_proof:
+            return 0.0
         counts = [self._knobs.num_answers(kind) for kind in self._knobs.kinds]
         return sum(1 / count for count in counts) / len(counts)
 
     @property
     def constant_return(self) -> float:
         """Best rate of success of a policy that answers each kind of question with one word."""
+        if self._is_proof:
+            return 0.0
         counts = [len(self._knobs.classes(kind)) for kind in self._knobs.kinds]
         has_word = [kind == "compare" or bool(self._knobs.keywords) for kind in self._knobs.kinds]
         rates = [1 / count if word else 0.0 for count, word in zip(counts, has_word, strict=True)]
@@ -192,15 +211,22 @@ class Order(SingleTurnTask):
         drafts = []
         for _ in range(count):
             key, reference, wording = draw_until_split(draw, split, words)
-            prompt = wording.prompt(reference, knobs, words)
-            drafts.append(Draft(prompt, reference, key, float(self._level)))
+            if self._is_proof:
+                prompt, truth = wording.prompt_proof(reference, knobs, words)
+                drafts.append(Draft(prompt, truth, key, float(self._level)))
+            else:
+                prompt = wording.prompt(reference, knobs, words)
+                drafts.append(Draft(prompt, reference, key, float(self._level)))
         return drafts
 
     def verify(self, transcript: Transcript) -> Verdict:
         refused = unfinished(transcript)
-        return (
-            self._judge(reference_of(transcript.problem), transcript.response) if refused is None else refused
-        )
+        if refused is not None:
+            return refused
+        problem, text = transcript.problem, transcript.response
+        if self._is_proof:
+            return verify_proof(proof_reference_of(problem), text)
+        return self._judge(reference_of(problem), text)
 
     def _judge(self, reference: OrderReference, text: str) -> Verdict:
         if self._answer_on == "last_line":
@@ -217,17 +243,25 @@ class Order(SingleTurnTask):
         return Verdict("wrong", "wrong", answer, order_credit(said, reference.value))
 
     def verify_steps(self, transcript: Transcript) -> tuple[StepVerdict, ...] | None:
-        """Returns the verdicts on the lines of worked answers (``answer_on="last_line"``), else None."""
+        """Returns the verdicts on lines of proofs and worked answers (``answer_on="last_line"``), else None.
+
+        A line of a proof is right if it brings the proof nearer to its end than it ever was.
+        """
+        if self._is_proof:
+            reference = proof_reference_of(transcript.problem)
+            return check_proof(reference, cut_lines(transcript.response)).steps
         if self._answer_on != "last_line":
             return None
         return check_steps(reference_of(transcript.problem), cut_lines(transcript.response))
 
     def demonstrations(self, problem: Problem, rng: np.random.Generator) -> tuple[str, ...]:
-        reference = reference_of(problem)
+        reference = proof_reference_of(problem).order if self._is_proof else reference_of(problem)
         is_right = rng.random() < self._quality
         answer = reference.value if is_right else self._near_miss(reference, rng)
         if self._style == "answer":
             return (answer,)
+        if self._is_proof:
+            return ("\n".join((*write_proof(proof_reference_of(problem))[:-1], answer)),)
         lines = [*working_lines(reference)[:-1], answer]
         if not problem.prompt.endswith("\n"):
             lines.insert(0, "")  # "A>B; B>A?" is not to run on as "A>B; B>A?A>B"
@@ -248,16 +282,23 @@ class Order(SingleTurnTask):
             others = [">".join(reference.question.names)] if kind == "sort" else others
         return others[int(rng.integers(len(others)))]
 
-    def optimal_value(self, problem: Problem, turns: tuple[Turn, ...], partial: str) -> float:
+    def optimal_value(self, problem: Problem, turns: tuple[Turn, ...], partial: str) -> float | None:
         """Returns 1.0 where the response can still be completed to a right one, else 0.0.
 
         Token budgets are not the task's, so they are left out: the rest may be as long as it needs to be.
+        None where a proof comes near the budgets on lines and characters.
         """
         if turns:
             return float(self.verify(Transcript(problem, turns)).status == "correct")
+        if self._is_proof:
+            return proof_value(proof_reference_of(problem), partial)
         if self._answer_on == "last_line":
             return 1.0  # a new line can always be begun
         return float(can_complete(partial, reference_of(problem).value))
+
+    def hint(self, problem: Problem, turns: tuple[Turn, ...]) -> str | None:
+        """Returns the whole proof where one is to be written, else None."""
+        return None if turns or not self._is_proof else "\n".join(write_proof(proof_reference_of(problem)))
 
 
 _KNOB_NAMES = frozenset(Knobs.__dataclass_fields__)

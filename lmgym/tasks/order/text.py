@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lmgym.tasks.options import check_choice
-from lmgym.tasks.order.draw import OrderReference
+from lmgym.tasks.order.draw import Numbered, OrderReference, ProofReference
 from lmgym.tasks.order.knobs import NUM_SORTED, Knobs
 from lmgym.tasks.order.logic import Fact, Kind, Question
 from lmgym.tasks.stream import Words
 
-Style = Literal["answer", "worked"]
+Style = Literal["answer", "worked", "proof"]
 PromptStyle = Literal["plain", "instruct"]
 AnswerOn = Literal["response", "last_line"]
 
@@ -63,12 +63,40 @@ class Wording:
 
     def prompt(self, reference: OrderReference, knobs: Knobs, words: Words) -> str:
         """Returns the text, premises in a random order, each turned round one time in two if that occurs."""
-        lines = [self._pair("fact", "mirrored", fact, knobs, words) for fact in reference.premises]
-        for a, b in reference.irrelevant:  # strewn in; the order of the rest stays as it is
-            lines.insert(words.below(len(lines) + 1), self._texts["other"].format(a=a, b=b))
+        lines = " ".join(text for text, _ in self._facts(reference, knobs, words))
         question = self._question(reference.question, knobs, words)
         instruction = self._instruction(reference.question.kind, knobs)
-        return f"{' '.join(lines)}{self._texts['end']} {question}{instruction}"
+        return f"{lines}{self._texts['end']} {question}{instruction}"
+
+    def prompt_proof(
+        self, reference: OrderReference, knobs: Knobs, words: Words
+    ) -> tuple[str, ProofReference]:
+        """Returns the text with numbered premises, one a line, and the truth with them as data."""
+        facts = self._facts(reference, knobs, words)
+        lines = "".join(f"{number}. {text}\n" for number, (text, _) in enumerate(facts, 1))
+        question = self._question(reference.question, knobs, words).removesuffix("\n")
+        instruction = self._instruction(reference.question.kind, knobs).removeprefix("\n")
+        text = f"{lines}{question}\n{instruction}{self._proof_instruction(knobs)}"
+        return text, ProofReference(reference.value, reference, tuple(fact for _, fact in facts))
+
+    def _facts(self, reference: OrderReference, knobs: Knobs, words: Words) -> list[tuple[str, Numbered]]:
+        facts = [
+            (self._pair("fact", "mirrored", fact, knobs, words), Numbered(fact, True))
+            for fact in reference.premises
+        ]
+        for a, b in reference.irrelevant:  # strewn in; the order of the rest stays as it is
+            other = self._texts["other"].format(a=a, b=b), Numbered((a, b), False)
+            facts.insert(words.below(len(facts) + 1), other)
+        return facts
+
+    def _proof_instruction(self, knobs: Knobs) -> str:
+        if not self._is_instructed:
+            return ""
+        texts: Mapping[str, str] = load_data()["instructions"]
+        fact = self._texts["fact"].format(a="X", b="Y").removesuffix(".")
+        said = [texts["proof"], "" if fact == "X>Y" else texts["proof_meaning"].format(fact=fact)]
+        said += [texts[f"proof_{keyword}"] for keyword in knobs.keywords]
+        return "\n".join((*filter(None, said), ""))
 
     def max_chars(self, knobs: Knobs) -> int:
         """Returns a bound on the length of prompts."""
@@ -78,6 +106,11 @@ class Wording:
         asked = max(self._question_chars(kind) for kind in knobs.kinds)
         premises = knobs.max_premises * (max(facts) + 2 * name + 1)
         return premises + len(self._texts["end"]) + asked + instruction
+
+    def max_proof_chars(self, knobs: Knobs) -> int:
+        """Returns a bound on the length of prompts with numbered premises."""
+        numbers = knobs.max_premises * len("10. \n")
+        return self.max_chars(knobs) + numbers + len("\n") + len(self._proof_instruction(knobs))
 
     def _question_chars(self, kind: Kind) -> int:
         if kind == "compare":
