@@ -200,6 +200,17 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         kind=28,
+        name="dots-inside-a-sentence",
+        bug="A step may hold further sentences behind its first dot.",
+        file=LOGIC + "rocq/guard.py",
+        old="|(?P<sign>[-+*/",
+        new="|(?P<sign>[-+.*/",
+        tests=(
+            "tests/lmgym/logic/test_rocq_guard.py::test_whatever_passes_is_read_in_a_file_as_it_was_said",
+        ),
+    ),
+    Mutant(
+        kind=28,
         name="comments-reach-the-prover",
         bug="A comment may be opened, which hides what follows it in the file.",
         file=LOGIC + "rocq/guard.py",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from lmgym.logic.rocq.axioms import AXIOM_SETS, unallowed
 from lmgym.logic.rocq.goals import Refusal
 from lmgym.logic.rocq.guard import MAX_CHARS, Step, read_script, read_step
+from lmgym.logic.rocq.vfiles import read_sentences
 
 GOOD = {
     "intros n.": ("intros n.",),
@@ -130,6 +133,27 @@ def test_any_text_is_read(text: str) -> None:
         assert all(set(bullet) <= set("-+*{}") for bullet in bullets)
         assert last.endswith(".") or set(last) <= set("-+*{}")
         assert ". " not in last or '"' in last  # no second sentence
+
+
+def test_whatever_passes_is_read_in_a_file_as_it_was_said() -> None:
+    """Texts made of dangerous pieces: an independent reader of files finds the same sentences, no more."""
+    words, signs = (
+        "auto exact intros Qed Axiom admit I x a.b ltac:",
+        '<: := | { } [ ] ( ) (* *) #[ .( 1. . all: "',
+    )
+    pieces = (*words.split(), *signs.split())
+    rng, num_sentences = random.Random(0), 0
+    for _ in range(30_000):
+        text = rng.choice(("auto", "exact ", "- ", "2: intros ", "")) + "".join(
+            rng.choice((*pieces, " ", "; ", ". ", "- ", "\n")) for _ in range(rng.randint(0, 6))
+        )
+        found = read_step(text + rng.choice(("", ".", ".", ".")))
+        if isinstance(found, Step):
+            num_sentences += found.sentences[-1].endswith(".")
+            file = read_sentences("\n".join(("Proof.", *found.sentences, "Qed.")))
+            assert [each.text for each in file[1:-1]] == [" ".join(each.split()) for each in found.sentences]
+            assert not any(each.comments or each.inner_comments for each in file)
+    assert num_sentences > 1_000
 
 
 def test_scripts_are_cut_at_dots_and_lines() -> None:
