@@ -1,0 +1,222 @@
+"""What benchmarks/proofs.py measures: greedy proofs by length, and searches over lines.
+
+Comes in: folders of models, a file of what was measured before. Goes out: lines added to that file. Left out:
+training, summaries, pictures.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from lmgym.logic.proof_search import remaining_lines
+from lmgym.records import Problem
+from lmgym_agents.commands.search import Search, judge, make_parts
+from lmgym_agents.commands.search_methods import SearchOptions, SearchParts, make_method
+from lmgym_agents.evaluation import distinct_problems
+from lmgym_agents.run_options import EnvOptions, ModelOptions
+from lmgym_agents.search.best_first import BestFirst
+from lmgym_agents.search.best_first_config import BestFirstConfig
+from lmgym_agents.search.results import SearchBudget, SearchMethod
+from lmgym_agents.search.sampling_expander import ResponseExpander
+from lmgym_agents.search.states import SearchState, Transitions
+from lmgym_agents.search.valued_expander import ValuedExpander
+
+BUDGETS = (32, 64, 128, 256, 512, 1024)
+LEVEL = 2
+OPTIONS = ("min_lines=1", "max_lines=2")
+"""Of the environment: proofs of one or two lines, with a premise that nothing needs."""
+SPLITS = ("test", "ood_length")
+MAX_STATES = 400
+"""Of the search for the exact distance."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """One trained model."""
+
+    turn: str
+    stage: str
+    seed: int
+
+    def of(self, stage: str) -> Model:
+        """Returns the model of another stage."""
+        return Model(self.turn, stage, self.seed)
+
+    def folder(self, out: Path) -> Path:
+        """Returns the run folder."""
+        return out / f"{self.turn}-{self.stage}-seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """A file with a line for each thing measured; a line that was cut is measured again."""
+
+    path: Path
+
+    def rows(self, kind: str) -> list[dict[str, Any]]:
+        """Returns the lines of a kind, of equal ones the last."""
+        found: dict[str, dict[str, Any]] = {}
+        for line in self.path.read_text("utf-8").splitlines() if self.path.exists() else ():
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError:
+                continue
+            names = ("kind", "turn", "stage", "seed", "split", "asked", "method", "budget")
+            found[json.dumps([row.get(name) for name in names])] = row
+        return [row for row in found.values() if row["kind"] == kind]
+
+    def has(self, **what: Any) -> bool:
+        """Returns whether there is a line with these entries."""
+        return any(what.items() <= row.items() for row in self.rows(what["kind"]))
+
+    def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Appends lines."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+class ExactDistance:
+    """What a state is worth if the least number of missing lines is known: a half for each of them.
+
+    No model has it; it shows what the best heuristic could gain. Finished states are verified.
+    """
+
+    def __init__(self, transitions: Transitions) -> None:
+        self._transitions = transitions
+        self._known: dict[Any, float] = {}
+        self.last_num_tokens = np.zeros(0, np.int64)
+
+    def __call__(self, states: Sequence[SearchState], *, seed: int) -> NDArray[np.float64]:
+        """See ``LeafValues``."""
+        self.last_num_tokens = np.zeros(len(states), np.int64)
+        return np.array([self._value(state) for state in states], np.float64)
+
+    def _value(self, state: SearchState) -> float:
+        if state.is_over:
+            return float(self._transitions.verify([state])[0].status == "correct")
+        proof = state.task_state.proof
+        if proof not in self._known:
+            missing = remaining_lines(proof, max_states=MAX_STATES)
+            self._known[proof] = 0.0 if missing is None else 0.5**missing
+        return self._known[proof]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to look for a proof."""
+
+    name: str
+    options: Mapping[str, Any]
+    """of `lmgym search`"""
+    colour: str
+
+
+_LINES = {"granularity": "response", "samples": 4}
+_VALUED = {**_LINES, "values": "model"}
+_A_STAR = {"method": "weighted_a_star", "weight": 2.0, "cost": "nlogp"}
+EXACT = "A* over lines, exact distance"
+METHODS: tuple[Method, ...] = (
+    Method("greedy", {"method": "greedy", "accept": "any"}, "#222222"),
+    Method("best of n", {"method": "best_of_n", "samples": 512}, "#8A8A8A"),
+    Method("Levin over tokens", {"method": "levin", "top_p": 0.98}, "#E69F00"),
+    Method("Levin over lines", {"method": "levin", **_LINES}, "#CC79A7"),
+    Method("best-first over lines, value", {"method": "best_first", **_VALUED}, "#D55E00"),
+    Method("A* over lines, value", {**_A_STAR, **_VALUED}, "#0072B2"),
+    Method("MCTS over lines, value", {"method": "mcts", **_VALUED}, "#009E73"),
+    Method(EXACT, {**_A_STAR, **_LINES}, "#B9C4E8"),
+)
+
+
+def _make_parts(model: Model, out: Path, *options: str) -> SearchParts:
+    return make_parts(
+        Search(
+            env=EnvOptions(
+                env="lmgym/Proof-v0", level=LEVEL, option=(f"turn={model.turn}", *OPTIONS, *options)
+            ),
+            model=ModelOptions(model=str(model.folder(out) / "model"), device="cpu", threads=1),
+        )
+    )
+
+
+def _make_method(method: Method, parts: SearchParts, budget: int) -> SearchMethod:
+    if method.name != EXACT:
+        options = {"accept": "verifier", "max_tokens": budget, **method.options}
+        return make_method(SearchOptions(**options), parts)
+    expander = ResponseExpander(parts.engine, parts.transitions, num_samples=_LINES["samples"])
+    return BestFirst(
+        ValuedExpander(expander, ExactDistance(parts.transitions), parts.transitions), parts.transitions,
+        SearchBudget(max_tokens=budget),
+        BestFirstConfig(order="a_star", heuristic="log_q", cost="nlogp", weight=2.0, accept="verifier"),
+    )  # fmt: skip
+
+
+def num_lines(problem: Problem) -> int:
+    """Returns how many lines the problem's own proof has, premises aside."""
+    return len(problem.reference.proof)
+
+
+def measure_greedy(model: Model, out: Path, asked: int, measured: Measurements, console: Console) -> None:
+    """Lets a model write one proof for each problem of each split, and counts the right ones by length."""
+    for split in SPLITS:
+        what = {"kind": "greedy", "turn": model.turn, "stage": model.stage, "seed": model.seed,
+                "split": split, "asked": asked}  # fmt: skip
+        if measured.has(**what):
+            continue
+        parts = _make_parts(model, out)
+        problems = distinct_problems(parts.transitions.task, split, asked)
+        method = _make_method(METHODS[0], parts, 10**6)
+        results = method.search(problems, seed=0)
+        by_lines: dict[str, list[int]] = {}
+        for problem, verdict in zip(problems, judge(results, parts.transitions), strict=True):
+            entry = by_lines.setdefault(str(num_lines(problem)), [0, 0])
+            entry[0], entry[1] = entry[0] + (verdict.status == "correct"), entry[1] + 1
+        right = sum(entry[0] for entry in by_lines.values())
+        tokens = sum(result.num_tokens for result in results) / len(results)
+        measured.add(
+            [{**what, "problems": len(problems), "right": right, "tokens": round(tokens, 1),
+              "by_lines": by_lines}]
+        )  # fmt: skip
+        rate = f"{right / len(problems):.1%} ({tokens:.0f} tokens each)"
+        console.print(f"{model.turn} {model.stage} seed {model.seed}, {split}: {rate}")
+
+
+def measure_search(model: Model, out: Path, asked: int, measured: Measurements, console: Console) -> None:
+    """Runs every method once; a search that ends with the first proof gives the curve over all budgets.
+
+    A refused line ends an episode here, for every method but greedy: a search has other lines to try.
+    """
+    free = _make_parts(model, out)
+    strict = _make_parts(model, out, "max_refusals=1")
+    for split in SPLITS:
+        problems = distinct_problems(strict.transitions.task, split, asked)
+        for method in METHODS:
+            what = {"kind": "search", "turn": model.turn, "stage": model.stage, "seed": model.seed,
+                    "split": split, "asked": asked, "method": method.name}  # fmt: skip
+            if measured.has(**what):
+                continue
+            parts = free if method.name == "greedy" else strict
+            start = time.perf_counter()
+            results = _make_method(method, parts, BUDGETS[-1]).search(problems, seed=0)
+            seconds = round(time.perf_counter() - start, 1)
+            is_right = [verdict.status == "correct" for verdict in judge(results, parts.transitions)]
+            used = [result.num_tokens for result in results]
+            rows = []
+            for budget in BUDGETS:
+                solved = sum(right and tokens <= budget for right, tokens in zip(is_right, used, strict=True))
+                tokens = math.fsum(min(budget, tokens) for tokens in used) / len(used)
+                rows.append({**what, "budget": budget, "problems": len(problems), "right": solved,
+                             "tokens": round(tokens, 1), "seconds": seconds})  # fmt: skip
+            measured.add(rows)
+            rates = ", ".join(f"{row['budget']}: {row['right'] / row['problems']:.1%}" for row in rows)
+            console.print(f"{model.stage} {split} {method.name}: {rates}  ({seconds:.0f} s)")
