@@ -247,4 +247,13 @@ MUTANTS: tuple[Mutant, ...] = (
         new="if line.term is chain.frame.current:",
         tests=(TESTS + "test_equations.py",),
     ),
+    Mutant(
+        kind=25,
+        name="searches-without-a-budget",
+        bug="A search for a natural proof may look at as many goals as it likes.",
+        file=LOGIC + "proof_search/natural.py",
+        old="        self._left = budget\n",
+        new="        self._left = 20_000\n",
+        tests=(TESTS + "test_proof_search.py::test_budgets_are_kept",),
+    ),
 )

@@ -292,4 +292,13 @@ MUTANTS: tuple[Mutant, ...] = (
         new="if given is not None and int(given) > number:",
         tests=FORGED,
     ),
+    Mutant(
+        kind=23,
+        name="lines-after-a-refused-one",
+        bug="A text is read on after a line that was refused.",
+        file=LOGIC + "fitch.py",
+        old="            return Check(state, cast(Refusal, after), index)\n",
+        new="            continue\n",
+        tests=(TESTS + "test_fitch.py::test_a_refusal_says_why",),
+    ),
 )

@@ -7,10 +7,11 @@ from tests.mutants import (
     of_formulas,
     of_generation,
     of_learning,
+    of_metamath,
     of_proof_tasks,
     of_proofs,
+    of_provers,
     of_q_and_search,
-    of_verifiers,
 )
 from tests.mutants.mutant import Mutant
 
@@ -22,5 +23,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *of_proofs.MUTANTS,
     *of_formulas.MUTANTS,
     *of_proof_tasks.MUTANTS,
-    *of_verifiers.MUTANTS,
+    *of_metamath.MUTANTS,
+    *of_provers.MUTANTS,
 )

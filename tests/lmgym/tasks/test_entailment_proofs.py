@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -147,7 +148,9 @@ def test_what_is_refuted_needs_its_denial() -> None:
         ("can be true: bink, wug, furry\ncan be true: bink, wug, furry, loud\nunknown", "unproved"),
         ("can be true: bink, furry\ncan be false: bink, wug\nunknown", "unproved"),  # breaks a rule
         ("can be true: bink, wug\ncan be false: bink, wug\nunknown", "unproved"),  # there it is false
-        ("can be true: furry\ncan be false:\nunknown", "unproved"),  # Tova is a bink
+        ("can be true: wug, furry\ncan be false: bink, wug\nunknown", "unproved"),  # Tova is a bink
+        ("can be true: bink, wug, furry\ncan be false: wug\nunknown", "unproved"),
+        ("can be true: furry\ncan be false:\nunknown", "unproved"),
         ("can be true: bink, wug, furry, dax\ncan be false: bink, wug\nunknown", "unproved"),
         ("unknown", "unproved"),
     ],
@@ -213,6 +216,19 @@ def test_a_file_in_the_format_of_folio(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(EmptyProblemSetError):
         Entailment(preset="folio", path=path)
+
+
+def test_questions_about_one_story_are_in_one_split(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    stories = [[f"All things of kind {number} are big."] for number in range(60)]
+    asked = [f"Bo is {word}." for word in ("big", "small", "red", "round")]
+    rows = [dict(premises=story, conclusion=text, label="True") for story in stories for text in asked]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    task = Entailment(preset="folio", path=path)
+    seen = {split: {problem.prompt for problem in task.problems(split, range(240))} for split in task.splits}
+    assert sum(map(len, seen.values())) == 240 and all(seen.values())
+    posed = [{prompt.partition("\n")[0] for prompt in prompts} for prompts in seen.values()]
+    assert sum(map(len, posed)) == 60
 
 
 def test_folio_itself() -> None:

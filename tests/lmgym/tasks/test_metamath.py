@@ -187,6 +187,15 @@ def test_an_episode_ends_with_the_theorem_the_turns_or_the_refusals() -> None:
     assert task.verify_steps(after)[-1] == ("no_progress", "over")
 
 
+def test_what_changes_nothing_is_no_progress() -> None:
+    task = Metamath(level=1, turn="label", proof_format="essential")
+    problem = find(task, "sylbir")
+    transcript = play(task, problem, ["sylbir.1", "idi", "biimpri"])
+    assert problem.reference.proof[:2] == ("sylbir.1", "biimpri")
+    verdicts = [(verdict.status, verdict.reason) for verdict in task.verify_steps(transcript)]
+    assert verdicts == [("right", ""), ("no_progress", "repeated"), ("right", "")]
+
+
 def test_hints_go_along_the_known_proof() -> None:
     task = Metamath(level=1, turn="label")
     problem = find(task, "sylbir")

@@ -214,6 +214,13 @@ def test_values_are_exact() -> None:
     assert (whole.optimal_value(tight, (), done), whole.optimal_value(tight, (), done + "x")) == (1.0, 0.0)
 
 
+def test_values_count_ways_that_are_shorter_than_the_known_one() -> None:
+    known = "3. p&p &I 1,1\n4. p &E 3\n5. q ->E 2,4"
+    for num_lines, value in ((1, 1.0), (0, 0.0)):
+        problem = make_problem("p", "p->q", "q", proof=known, num_lines=num_lines, is_shortest=False)
+        assert Proof(turn="line").optimal_value(problem, (), "") == value
+
+
 def test_the_guide_counts_what_is_missing() -> None:
     state = begin(CHAIN.reference.sequent)
     proof = CHAIN.reference.proof
