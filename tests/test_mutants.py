@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 
 import pytest
@@ -14,6 +15,8 @@ from tests.mutants.table import MUTANTS
 def test_a_mutant_still_fits_its_file_and_names_tests_that_exist(mutant):
     assert mutant.count() == 1
     assert mutant.new != mutant.old
+    text = (ROOT / mutant.file).read_text("utf-8")
+    ast.parse(text.replace(mutant.old, mutant.new))  # the bug is one of meaning, not of grammar
     assert mutant.kind in KINDS
     assert mutant.tests
     for test in mutant.tests:

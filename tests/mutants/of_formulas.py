@@ -137,7 +137,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file=LOGIC + "proof_search/shortest.py",
         old="lines = (more & ~needs).bit_count() + new.bit_count() + (new & needs_two).bit_count()",
         new="lines = more.bit_count() + new.bit_count() + (new & needs_two).bit_count()",
-        tests=(TESTS + "test_proof_search_remaining.py",),
+        tests=(TESTS + "test_proof_search_remaining.py::test_along_proofs",),
     ),
     Mutant(
         kind=25,
@@ -146,7 +146,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file=LOGIC + "proof_search/shortest.py",
         old="lines = boxes.bit_count() + (boxes & self._contexts.needs_two[level]).bit_count()",
         new="lines = 2 * boxes.bit_count()",
-        tests=(TESTS + "test_proof_search_remaining.py",),
+        tests=(TESTS + "test_proof_search_remaining.py::test_along_proofs",),
     ),
     Mutant(
         kind=25,
@@ -164,7 +164,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file=LOGIC + "equations/chains.py",
         old='if frame.part == "step" and frame.after is not None:',
         new="if frame.after is not None:",
-        tests=(TESTS + "test_equations.py",),
+        tests=(TESTS + "test_equations.py::test_the_base_of_an_induction_does_without_its_hypothesis",),
     ),
     Mutant(
         kind=23,
@@ -191,7 +191,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file=LOGIC + "equations/chains.py",
         old='if frame.part != "base" or not frame.is_closed or frame.after is None:',
         new='if frame.part != "base" or frame.after is None:',
-        tests=(TESTS + "test_equations.py",),
+        tests=(TESTS + "test_equations.py::test_forged_proofs_are_refused",),
     ),
     Mutant(
         kind=23,
@@ -200,7 +200,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file=LOGIC + "equations/chains.py",
         old="is_allowed = found.hypotheses <= allowed and found.uses <= may_use",
         new="is_allowed = bool(allowed) and found.uses <= may_use",
-        tests=(TESTS + "test_equations.py",),
+        tests=(TESTS + "test_equations.py::test_a_step_that_goes_wrong_proves_nothing",),
     ),
     Mutant(
         kind=23,
@@ -218,7 +218,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file=LOGIC + "equations/rewriting.py",
         old="if len(different) != 1:",
         new="if not different:",
-        tests=(TESTS + "test_equations.py",),
+        tests=(TESTS + "test_equations.py::test_forged_proofs_are_refused",),
     ),
     Mutant(
         kind=23,
@@ -245,7 +245,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file=LOGIC + "equations/chains.py",
         old="if line.term in chain.frame.said:",
         new="if line.term is chain.frame.current:",
-        tests=(TESTS + "test_equations.py",),
+        tests=(TESTS + "test_equations.py::test_a_chain_does_not_go_round",),
     ),
     Mutant(
         kind=25,

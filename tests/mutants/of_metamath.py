@@ -58,7 +58,9 @@ MUTANTS: tuple[Mutant, ...] = (
         new="mandatory = tuple(\n            h\n"
         "            for h in sorted(active.values(), key=lambda h: not h.is_floating)\n"
         "            if not h.is_floating or h.expression[1] in used\n        )",
-        tests=("tests/lmgym/logic/test_metamath_reader.py",),
+        tests=(
+            "tests/lmgym/logic/test_metamath_reader.py::test_mandatory_hypotheses_stand_in_the_order_of_the_database",
+        ),
     ),
     Mutant(
         kind=27,
@@ -121,7 +123,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file=TASKS + "metamath/formats.py",
         old="return self._normal._goal(theorem).check(labels).refusal",
         new="return None",
-        tests=(TESTS + "test_metamath.py",),
+        tests=(TESTS + "test_metamath.py::test_what_unifies_is_checked_for_distinct_variables",),
     ),
     Mutant(
         kind=27,
@@ -148,6 +150,6 @@ MUTANTS: tuple[Mutant, ...] = (
         file=TASKS + "metamath/play.py",
         old="if place <= best:",
         new="if place < best:",
-        tests=(TESTS + "test_metamath.py",),
+        tests=(TESTS + "test_metamath.py::test_what_changes_nothing_is_no_progress",),
     ),
 )

@@ -71,7 +71,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file=TASKS + "proof/play.py",
         old="if not turn.is_complete:",
         new="if not turn.text:",
-        tests=(TESTS + "test_proof.py",),
+        tests=(TESTS + "test_proof.py::test_a_line_that_was_cut_off_is_not_played",),
     ),
     Mutant(
         kind=26,
@@ -80,7 +80,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file=TASKS + "proof/canonical.py",
         old="naming.setdefault(name, len(naming))",
         new="naming.setdefault(name, ord(name[0]) - 97)",
-        tests=(TESTS + "test_proof_draw.py",),
+        tests=(TESTS + "test_proof_draw.py::test_key_under_renaming_and_reordering",),
     ),
     Mutant(
         kind=26,
@@ -116,7 +116,9 @@ MUTANTS: tuple[Mutant, ...] = (
         file=TASKS + "equation/judging.py",
         old="if distance is None or distance >= self._nearest:",
         new="if distance is None or distance > self._nearest:",
-        tests=(TESTS + "test_equation.py",),
+        tests=(
+            TESTS + "test_equation.py::test_a_line_that_is_as_far_from_the_end_as_the_start_is_not_right",
+        ),
     ),
     Mutant(
         kind=26,
@@ -125,7 +127,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file=TASKS + "equation/play.py",
         old="        num_lines -= 1\n",
         new="",
-        tests=(TESTS + "test_equation.py",),
+        tests=(TESTS + "test_equation.py::test_a_proof_has_no_more_lines_than_the_problem_says",),
     ),
     Mutant(
         kind=26,
@@ -152,7 +154,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file=TASKS + "entailment/proofs.py",
         old="not all(0 <= at < number - 1 for at in cited)",
         new="not all(at < number - 1 for at in cited)",
-        tests=(TESTS + "test_entailment_proofs.py",),
+        tests=JUDGED,
     ),
     Mutant(
         kind=26,
@@ -161,7 +163,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file=TASKS + "entailment/proofs.py",
         old='cited = [int(number) - 1 for number in match[3].split(",")]',
         new='cited = [min(int(at), len(self._theorems)) - 1 for at in match[3].split(",")]',
-        tests=(TESTS + "test_entailment_proofs.py",),
+        tests=JUDGED,
     ),
     Mutant(
         kind=26,
@@ -188,7 +190,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file=TASKS + "proof/judging.py",
         old="return None if exact is None else exact <= num_lines",
         new="return None if exact is None else exact < num_lines",
-        tests=(TESTS + "test_proof.py",),
+        tests=(TESTS + "test_proof.py::test_values_count_ways_that_are_shorter_than_the_known_one",),
     ),
     Mutant(
         kind=26,
@@ -197,7 +199,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file=TASKS + "proof/draw.py",
         old="or goal in premises or not _are_consistent(premises):",
         new="or goal in premises:",
-        tests=(TESTS + "test_proof_draw.py",),
+        tests=(TESTS + "test_proof_draw.py::test_problems_keep_what_the_knobs_say",),
     ),
     Mutant(
         kind=26,
@@ -206,7 +208,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file=TASKS + "proof/draw.py",
         old="_is_intuitionistic(premises, goal) != (knobs.logic == ",
         new="not _is_intuitionistic(premises, goal) and (knobs.logic == ",
-        tests=(TESTS + "test_proof_draw.py",),
+        tests=(TESTS + "test_proof_draw.py::test_problems_keep_what_the_knobs_say",),
     ),
     Mutant(
         kind=26,
@@ -251,7 +253,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file=TASKS + "entailment/folio.py",
         old="split = split_of(story)",
         new="split = split_of(asked + story)",
-        tests=(TESTS + "test_entailment_proofs.py",),
+        tests=(TESTS + "test_entailment_proofs.py::test_questions_about_one_story_are_in_one_split",),
     ),
     Mutant(
         kind=26,

@@ -112,12 +112,12 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         kind=22,
-        name="classical-mark-of-the-last-alone",
-        bug="A theorem made of a classical and an intuitionistic one counts as intuitionistic.",
+        name="marks-of-the-first-alone",
+        bug="A theorem made of one by induction and a classical one does not say that it is classical.",
         file=LOGIC + "kernel.py",
         old="used = used | theorem.uses if used else theorem.uses",
-        new="used = theorem.uses",
-        tests=(TESTS + "test_kernel.py",),
+        new="used = used or theorem.uses",
+        tests=GIVES,
     ),
     Mutant(
         kind=22,

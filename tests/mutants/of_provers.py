@@ -46,7 +46,9 @@ MUTANTS: tuple[Mutant, ...] = (
         file=LOGIC + "rocq/final.py",
         old='f"Definition lmgym_again_{nonce} : {statement.statement} := {name}.",',
         new='f"Definition lmgym_again_{nonce} := {name}.",',
-        tests=("tests/lmgym/logic/test_rocq_attacks.py",),
+        tests=(
+            "tests/lmgym/logic/test_rocq_attacks.py::test_another_theorem_under_the_name_of_the_statement_is_none",
+        ),
     ),
     Mutant(
         kind=28,
@@ -221,7 +223,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file=LOGIC + "lean/final.py",
         old='f"theorem {again} : {goal} := {name}",',
         new='f"theorem {again} : {name} := {name}",',
-        tests=("tests/lmgym/logic/test_lean.py",),
+        tests=("tests/lmgym/logic/test_lean.py::test_the_final_check_accepts_the_proof_alone",),
     ),
     Mutant(
         kind=28,
@@ -230,7 +232,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file=LOGIC + "lean/prover.py",
         old='if check.reason != "prover":',
         new="if check.reason:",
-        tests=("tests/lmgym/logic/test_lean.py",),
+        tests=("tests/lmgym/logic/test_lean.py::test_what_a_check_could_not_find_out_is_asked_again",),
     ),
     Mutant(
         kind=28,

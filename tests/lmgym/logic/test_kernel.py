@@ -26,7 +26,8 @@ def given(*formulas: str) -> list[Theorem]:
 
 def show(theorem: Theorem) -> str:
     hypotheses = ";".join(sorted(map(write_formula, theorem.hypotheses)))
-    return f"{hypotheses}|-{write_formula(theorem.conclusion)}{''.join(f' {use}' for use in theorem.uses)}"
+    uses = "".join(f" {use}" for use in sorted(theorem.uses))
+    return f"{hypotheses}|-{write_formula(theorem.conclusion)}{uses}"
 
 
 def from_absurd(*hypotheses: str) -> Theorem:
@@ -75,6 +76,12 @@ RULES = [
             k.equal_intro(k.function("0")), "n", k.equal_intro(parse_term("s(n)")), read("all x. x=x")
         ),
         "|-all x. x=x induction",
+    ),
+    (lambda: k.and_intro(k.double_negation(*given("~~p")), *given("q")), "q;~~p|-p&q classical"),
+    (lambda: k.and_intro(*given("q"), k.double_negation(*given("~~p"))), "q;~~p|-q&p classical"),
+    (
+        lambda: k.and_intro(RULES[-4][0](), k.double_negation(*given("~~p"))),
+        "~~p|-(all x. x=x)&p classical induction",
     ),
 ]  # fmt: skip
 

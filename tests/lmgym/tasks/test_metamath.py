@@ -18,7 +18,9 @@ from lmgym.records import Problem, Transcript, Turn
 from lmgym.tasks.base import HASHED_SPLITS, split_of
 from lmgym.tasks.metamath import Metamath
 from lmgym.tasks.metamath.canonical import key_of
+from lmgym.tasks.metamath.formats import make_format
 from lmgym.tasks.metamath.library import PRESETS, load_library
+from tests.lmgym.logic.test_metamath_proofs import DATABASE as SMALL
 from tests.reference.metamath_bad import HEAD
 
 PAGE = Path(__file__).parents[3] / "docs" / "environments" / "metamath.md"
@@ -92,6 +94,15 @@ def test_every_posed_theorem_can_be_proved(preset: str, proof_format: Any) -> No
         for label in lemma.proof:
             state = library.format.extend(lemma.theorem, state, label)
         assert library.format.judge(lemma.theorem, state) is None
+
+
+@pytest.mark.parametrize(("label", "reason"), [("ax-1", None), ("apart", "distinct")])
+def test_what_unifies_is_checked_for_distinct_variables(label: str, reason: str | None) -> None:
+    """( p -> ( p -> p ) ) is an instance of apart, ( p -> q ), too: but p and q have to be distinct there."""
+    theorem, essential = SMALL.theorem("last"), make_format("essential", SMALL)
+    state: Any = essential.extend(theorem, essential.begin(theorem), label)
+    refusal = essential.judge(theorem, state)
+    assert (refusal and refusal.reason) == reason
 
 
 def test_levels_are_made_of_proofs_of_about_equal_number() -> None:
