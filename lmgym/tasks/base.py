@@ -147,7 +147,7 @@ class Task(ABC):
         return None
 
     def hint(self, problem: Problem, turns: tuple[Turn, ...]) -> str | None:
-        """Returns the next thing to say after ``turns``, as a person who is stuck would want it.
+        """Returns the next turn after ``turns``, as a person who is stuck would want it; a good one.
 
         None where none is known; a task that never knows one does not define this. Subclasses may define it
         once.

@@ -147,4 +147,5 @@ def _natural(sequent: Sequent, classical: bool, max_goals: int) -> tuple[Line, .
     if steps is None:
         return None
     lines = write_lines(table.formulas, scopes, steps, len(sequent.premises) + 1)
-    return drop_unused(lines, len(sequent.premises))
+    ends = (place for place, line in enumerate(lines, 1) if not line.depth and line.formula is sequent.goal)
+    return drop_unused(lines[: next(ends)], len(sequent.premises))

@@ -248,13 +248,18 @@ class Equation(Task):
         return [write_line(line, theory) for line in way]
 
     def hint(self, problem: Problem, turns: tuple[Turn, ...]) -> str | None:
-        """Returns the next line of a proof from here, the shortest that is known; None if none is."""
+        """Returns the next line of a proof from here, the shortest that is known; None if none is.
+
+        Where a turn is a whole proof, that proof.
+        """
+        is_whole = self._turn == "proof"
         state = self._replay(problem, turns)[0]
-        if self._is_over(state):
+        if self._is_over(state) or (is_whole and turns):
             return None
         ways = list(find_ways(state.chain, reference_of(problem)))
-        best = min(ways, key=len, default=None)
-        return write_line(best[0], state.chain.claim.theory) if best else None
+        best = min(ways, key=len, default=())
+        lines = [write_line(line, state.chain.claim.theory) for line in best]
+        return "\n".join(lines if is_whole else lines[:1]) or None
 
     def optimal_value(self, problem: Problem, turns: tuple[Turn, ...], partial: str) -> float | None:
         """Returns 1.0 if the goal can still be proved in the lines left, 0.0 if it can't, None if unknown."""

@@ -18,7 +18,7 @@ from lmgym.tasks.proof.judging import next_lines
 from lmgym.tasks.proof.knobs import OOD_SPLITS
 from lmgym.tasks.proof.play import PlayState, ProofReference, Rules, begin_proof, reference_of
 from lmgym.tasks.proof.replies import MAX_REASON_CHARS, full_reply, instruct, short_reply, write_sequent
-from lmgym.tasks.proof.source import MAX_LEVEL, NUM_PROPOSITIONAL, Case, make_source
+from lmgym.tasks.proof.source import MAX_LEVEL, NUM_PROPOSITIONAL, Case, make_source, proof_texts
 from lmgym.tasks.proof.turns import LineTurns, ProofTurn
 from lmgym.tasks.stream import Draft, ProblemStream, Words
 
@@ -238,10 +238,16 @@ class Proof(Task):
         return self._game.optimal_value(self.start(problem), turns, partial, proofs)
 
     def hint(self, problem: Problem, turns: tuple[Turn, ...]) -> str | None:
-        """Returns the next line: of a shortest way to finish where that is found, else of a known proof."""
+        """Returns the next line: of a shortest way to finish where that is found, else of a known proof.
+
+        Where a turn is a whole proof, that is the shortest one that is known.
+        """
         state = self._game.replay(self.start(problem), turns)
         if self._game.is_over(state):
             return None
+        if self._turn == "proof":
+            shortest = min(self._demonstrator.known_proofs(problem), key=len)
+            return "\n".join(proof_texts(reference_of(problem).sequent, shortest, self._style))
         return next(iter(self._texts(state.proof, problem)), None)
 
     def _texts(self, proof: ProofState, problem: Problem) -> list[str]:

@@ -39,7 +39,10 @@ def play(state: ProofState, lines: Iterable[Line]) -> ProofState:
 
 
 def prove(sequent: Sequent, lines: Iterable[Line], *, classical: bool = True) -> ProofState:
-    """Returns the state after a whole proof, which the kernel must accept."""
-    state = play(begin(sequent, classical=classical), lines)
+    """Returns the state after a whole proof; the kernel must accept each line, and need it."""
+    state = begin(sequent, classical=classical)
+    for line in lines:
+        assert not state.is_proved, (state, line)
+        state = play(state, [line])
     assert state.is_proved, state
     return state

@@ -144,6 +144,13 @@ def test_disjunction_property() -> None:
         assert either is (is_provable((), left, classical=False) or is_provable((), right, classical=False))
 
 
+@pytest.mark.parametrize("text", ["u|r,u->q&p,~~(r->r)->~~u|-q&p", "p|r,(q->~q->u)->~~r,r->q&u,t&u|-q&u"])
+def test_a_natural_proof_ends_where_the_goal_stands_first(text: str) -> None:
+    given = sequent(text)
+    proof = find_proof(given)
+    assert proof is not None and prove(given, proof)
+
+
 def test_a_goal_among_the_premises_needs_no_line() -> None:
     for style in ("natural", "shortest"):
         assert find_proof(sequent("q,p|-p"), style=style) == ()  # type: ignore[arg-type]

@@ -119,6 +119,14 @@ def test_hints_lead_to_the_goal(level: int) -> None:
         assert task.verify(Transcript(problem, turns, True)).status == "correct"
 
 
+def test_where_a_turn_is_a_proof_a_hint_is_one() -> None:
+    task = Equation(level=7, spare_lines=0)
+    problem = task.problem("train", 5)
+    said = (Turn("agent", task.hint(problem, ()) or ""),)
+    assert task.verify(Transcript(problem, said, terminated=True)).status == "correct"
+    assert task.hint(problem, said) is None
+
+
 def test_a_hint_leads_back_from_a_detour() -> None:
     task = Equation(level=1, turn="line")
     problem = task.problem("train", 3)  # d*a'=d*(e*e*a')

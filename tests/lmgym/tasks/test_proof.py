@@ -175,6 +175,14 @@ def test_lines_after_a_refused_one_are_not_judged() -> None:
     ]
 
 
+def test_where_a_turn_is_a_proof_a_hint_is_one() -> None:
+    task = Proof(level=5, spare_lines=0)
+    problem = task.problem("train", 5)
+    said = (Turn("agent", task.hint(problem, ()) or ""),)
+    assert task.verify(Transcript(problem, said, terminated=True)).status == "correct"
+    assert task.hint(problem, said) is None
+
+
 def test_hints_lead_to_the_goal_from_anywhere() -> None:
     task = Proof(turn="line", spare_lines=30)
     lost: list[tuple[Problem, list[str]]] = [
