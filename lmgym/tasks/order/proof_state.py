@@ -156,11 +156,14 @@ class Checked:
             return len(wanted)
         return sum(max(1, len(facts.path(*fact)) - 2) for fact in wanted)
 
+    def can_answer(self, partial: str) -> bool:
+        """Returns whether the answer, proved, begins with ``partial``. Exact."""
+        return self.num_missing() == 0 and can_complete(partial, self._value)
+
     def can_go_on(self, partial: str) -> bool:
-        """Returns whether a line that is not refused begins with ``partial``, which is not blank. Exact."""
-        is_answer = self.num_missing() == 0 and can_complete(partial, self._value)
+        """Returns whether a line before the answer begins with ``partial``, which is not blank. Exact."""
         text = partial.lstrip(WHITESPACE)
-        return is_answer or self._can_be_case(text) or begins_any(text, self._next())
+        return self._can_be_case(text) or begins_any(text, self._next())
 
     def _next(self) -> Iterator[Derived]:
         """Yields every comparison that may stand in the next line, with all that it can cite."""

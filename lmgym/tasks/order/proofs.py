@@ -93,6 +93,8 @@ def proof_value(reference: ProofReference, partial: str) -> float | None:
         return float(num_spare >= 0)
     if len(last) > MAX_ANSWER_CHARS - _ROOM_OF_LINE:
         return None
+    if checked.can_answer(last):
+        return 1.0
     if not checked.can_go_on(last):
         return 0.0
     return 1.0 if num_spare else None  # a line that does not lead on uses up the last one to spare
