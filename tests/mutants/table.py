@@ -8,6 +8,7 @@ from tests.mutants import (
     of_generation,
     of_learning,
     of_metamath,
+    of_order,
     of_proof_tasks,
     of_proofs,
     of_provers,
@@ -23,6 +24,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *of_proofs.MUTANTS,
     *of_formulas.MUTANTS,
     *of_proof_tasks.MUTANTS,
+    *of_order.MUTANTS,
     *of_metamath.MUTANTS,
     *of_provers.MUTANTS,
 )
