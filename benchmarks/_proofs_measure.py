@@ -23,13 +23,17 @@ from lmgym.records import Problem
 from lmgym_agents.commands.search import Search, judge, make_parts
 from lmgym_agents.commands.search_methods import SearchOptions, SearchParts, make_method
 from lmgym_agents.evaluation import distinct_problems
+from lmgym_agents.prefixes.cache import make_last_hidden
 from lmgym_agents.run_options import EnvOptions, ModelOptions
 from lmgym_agents.search.best_first import BestFirst
 from lmgym_agents.search.best_first_config import BestFirstConfig
+from lmgym_agents.search.expansion import LeafValues
+from lmgym_agents.search.leaf_values import ModelValues
 from lmgym_agents.search.results import SearchBudget, SearchMethod
-from lmgym_agents.search.sampling_expander import ResponseExpander
 from lmgym_agents.search.states import SearchState, Transitions
+from lmgym_agents.search.token_expander import TokenExpander
 from lmgym_agents.search.valued_expander import ValuedExpander
+from lmgym_agents.state_model import PolicyStates
 
 BUDGETS = (32, 64, 128, 256, 512, 1024)
 LEVEL = 2
@@ -38,6 +42,8 @@ OPTIONS = ("min_lines=1", "max_lines=2")
 SPLITS = ("test", "ood_length")
 MAX_STATES = 400
 """Of the search for the exact distance."""
+MIN_VALUE = 0.02
+"""Lower values count as this one: a value head is wrong now and then."""
 
 
 @dataclass(frozen=True)
@@ -86,30 +92,56 @@ class Measurements:
             file.writelines(json.dumps(row) + "\n" for row in rows)
 
 
-class ExactDistance:
-    """What a state is worth if the least number of missing lines is known: a half for each of them.
+class LineValues:
+    """What a state is worth by what is known of its last finished line, so that it costs a token a line.
 
-    No model has it; it shows what the best heuristic could gain. Finished states are verified.
+    A search over tokens thus goes by likelihood within a line and by values between lines: lines are made one
+    token after the other and only as far as they look worth it. Finished states are verified.
     """
 
-    def __init__(self, transitions: Transitions) -> None:
-        self._transitions = transitions
-        self._known: dict[Any, float] = {}
+    def __init__(self, transitions: Transitions, values: LeafValues | None) -> None:
+        """Joins the parts; ``values`` None: a half for each line that is missing, by an exact search.
+
+        No model knows that; it shows what the best heuristic could gain.
+        """
+        self._transitions, self._values = transitions, values
+        self._known: dict[tuple[int, ...], float] = {}
+        self.num_tokens = 0
         self.last_num_tokens = np.zeros(0, np.int64)
 
     def __call__(self, states: Sequence[SearchState], *, seed: int) -> NDArray[np.float64]:
         """See ``LeafValues``."""
-        self.last_num_tokens = np.zeros(len(states), np.int64)
-        return np.array([self._value(state) for state in states], np.float64)
+        before = [_before_line(state) for state in states]
+        tokens = np.zeros(len(states), np.int64)
+        new: dict[tuple[int, ...], SearchState] = {}
+        for place, (state, line) in enumerate(zip(states, before, strict=True)):
+            if not state.is_over and line.tokens not in self._known and line.tokens not in new:
+                new[line.tokens] = line
+                tokens[place] = self._values is not None
+        if new:
+            known = self._ask(list(new.values()), seed)
+            self._known |= dict(zip(new, known, strict=True))
+        self.last_num_tokens = tokens
+        self.num_tokens += int(tokens.sum())
+        return np.array([self._value(*pair) for pair in zip(states, before, strict=True)], np.float64)
 
-    def _value(self, state: SearchState) -> float:
+    def _ask(self, states: Sequence[SearchState], seed: int) -> list[float]:
+        if self._values is not None:
+            return [float(value) for value in self._values(states, seed=seed)]
+        missing = [remaining_lines(state.task_state.proof, max_states=MAX_STATES) for state in states]
+        return [0.0 if number is None else 0.5**number for number in missing]
+
+    def _value(self, state: SearchState, line: SearchState) -> float:
         if state.is_over:
             return float(self._transitions.verify([state])[0].status == "correct")
-        proof = state.task_state.proof
-        if proof not in self._known:
-            missing = remaining_lines(proof, max_states=MAX_STATES)
-            self._known[proof] = 0.0 if missing is None else 0.5**missing
-        return self._known[proof]
+        return self._known[line.tokens]
+
+
+def _before_line(state: SearchState) -> SearchState:
+    """Returns the state without its unfinished line."""
+    if not state.partial:
+        return state
+    return state._replace(tokens=state.tokens[: -len(state.partial)], partial=())
 
 
 @dataclass(frozen=True)
@@ -120,21 +152,22 @@ class Method:
     options: Mapping[str, Any]
     """of `lmgym search`"""
     colour: str
+    by_line: str = ""
+    """values of lines for a search over tokens: of the "model", or "exact" """
 
 
-_LINES = {"granularity": "response", "samples": 4}
-_VALUED = {**_LINES, "values": "model"}
-_A_STAR = {"method": "weighted_a_star", "weight": 2.0, "cost": "nlogp"}
-EXACT = "A* over lines, exact distance"
+_SAMPLED = {"granularity": "response", "samples": 8}
+_TOKENS = {"top_p": 0.98}
+_A_STAR = {"method": "weighted_a_star", "weight": 2.0, "cost": "nlogp", "values": "model"}
 METHODS: tuple[Method, ...] = (
     Method("greedy", {"method": "greedy", "accept": "any"}, "#222222"),
     Method("best of n", {"method": "best_of_n", "samples": 512}, "#8A8A8A"),
-    Method("Levin over tokens", {"method": "levin", "top_p": 0.98}, "#E69F00"),
-    Method("Levin over lines", {"method": "levin", **_LINES}, "#CC79A7"),
-    Method("best-first over lines, value", {"method": "best_first", **_VALUED}, "#D55E00"),
-    Method("A* over lines, value", {**_A_STAR, **_VALUED}, "#0072B2"),
-    Method("MCTS over lines, value", {"method": "mcts", **_VALUED}, "#009E73"),
-    Method(EXACT, {**_A_STAR, **_LINES}, "#B9C4E8"),
+    Method("Levin over tokens", {"method": "levin", **_TOKENS}, "#E69F00"),
+    Method("MCTS over tokens, value", {"method": "mcts", "values": "model", **_TOKENS}, "#8FD0BC"),
+    Method("MCTS over 8 sampled lines, value", {"method": "mcts", "values": "model", **_SAMPLED}, "#009E73"),
+    Method("A* over 8 sampled lines, value", {**_A_STAR, **_SAMPLED}, "#CC79A7"),
+    Method("A*, value of lines", {**_TOKENS}, "#0072B2", by_line="model"),
+    Method("A*, exact distance", {**_TOKENS}, "#B9C4E8", by_line="exact"),
 )
 
 
@@ -150,15 +183,19 @@ def _make_parts(model: Model, out: Path, *options: str) -> SearchParts:
 
 
 def _make_method(method: Method, parts: SearchParts, budget: int) -> SearchMethod:
-    if method.name != EXACT:
+    if not method.by_line:
         options = {"accept": "verifier", "max_tokens": budget, **method.options}
         return make_method(SearchOptions(**options), parts)
-    expander = ResponseExpander(parts.engine, parts.transitions, num_samples=_LINES["samples"])
+    transitions = parts.transitions
+    states = PolicyStates(parts.policy, hidden=make_last_hidden(parts.policy), has_values=True)
+    values = ModelValues(states, transitions, terminal="verifier") if method.by_line == "model" else None
+    expander = TokenExpander(states, transitions, top_k=8, **method.options)
     return BestFirst(
-        ValuedExpander(expander, ExactDistance(parts.transitions), parts.transitions), parts.transitions,
+        ValuedExpander(expander, LineValues(transitions, values), transitions),
+        transitions,
         SearchBudget(max_tokens=budget),
-        BestFirstConfig(order="a_star", heuristic="log_q", cost="nlogp", weight=2.0, accept="verifier"),
-    )  # fmt: skip
+        BestFirstConfig(order="a_star", heuristic="log_q", cost="nlogp", min_q=MIN_VALUE, accept="verifier"),
+    )
 
 
 def num_lines(problem: Problem) -> int:
