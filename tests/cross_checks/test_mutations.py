@@ -10,7 +10,16 @@ from collections import Counter
 import pytest
 
 from lmgym.tasks.proof.source import MAX_LEVEL
-from tests.cross_checks.mutations import BY_HAND, KINDS, Given, compare, draw_given, mutations
+from tests.cross_checks.mutations import (
+    BY_HAND,
+    KINDS,
+    Given,
+    begin_slow,
+    compare,
+    draw_given,
+    is_line_sound,
+    mutations,
+)
 from tests.cross_checks.truth_tables import follows
 from tests.reference.line_checker import Proof, check_text, parse
 
@@ -28,6 +37,16 @@ def test_both_checkers_accept_every_right_proof(problems: list[Given]) -> None:
     for given in problems:
         outcome = compare(given, "\n".join(given.lines))
         assert outcome[:4] == (True, True, True, True), (given, outcome.note)
+
+
+def test_truth_tables_tell_of_every_line_without_quantifiers(problems: list[Given]) -> None:
+    propositional = [given for given in problems if given.level in {f"level {n}" for n in range(1, 8)}]
+    assert len(propositional) == 6 * 7
+    for given in propositional:
+        proof = begin_slow(given)
+        check_text(proof, "\n".join(given.lines))
+        assert len(proof.lines) == len(given.sequent.premises) + len(given.lines)
+        assert all(is_line_sound(proof, line) is True for line in proof.lines)
 
 
 def test_both_checkers_agree_on_mutated_proofs_and_accept_only_what_follows(problems: list[Given]) -> None:

@@ -154,6 +154,7 @@ REFUSED = [
     lambda: k.forall_intro("", *given("P(x)")),
     lambda: k.forall_elim(*given("ex x. P(x)"), C),
     lambda: k.forall_elim(*given("all x. P(x)"), P),
+    lambda: k.forall_elim(*given("all x. p"), P),
     lambda: k.forall_elim(*given("all x. P(x)"), k.make("bound", "0")),
     lambda: k.forall_elim(*given("all x. ex y. R(x,y)"), k.make("bound", "0")),  # it would be caught inside
     lambda: k.exists_intro(read("ex x. all y. R(x,y)"), k.make("bound", "0"), *given("all y. R(y,y)")),
