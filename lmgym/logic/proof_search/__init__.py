@@ -3,6 +3,7 @@
 from lmgym.logic.proof_search.decide import is_provable
 from lmgym.logic.proof_search.search import (
     MAX_STATES,
+    Search,
     ShortProof,
     find_proof,
     find_short_proof,
@@ -12,6 +13,6 @@ from lmgym.logic.proof_search.search import (
 )
 
 __all__ = [
-    "MAX_STATES", "ShortProof", "find_proof", "find_short_proof", "finish", "is_provable", "next_line",
-    "remaining_lines",
+    "MAX_STATES", "Search", "ShortProof", "find_proof", "find_short_proof", "finish", "is_provable",
+    "next_line", "remaining_lines",
 ]  # fmt: skip

@@ -15,13 +15,18 @@ from lmgym.logic.proof_search.rules import Rules, Way
 from lmgym.logic.proof_search.steps import Box, Scope
 from lmgym.logic.proof_search.table import Table
 
+Option = tuple[Way, int, int]
+"""A way to a formula, and what it needs that is not there yet, as masks of formulas and of boxes."""
 
-class Option(NamedTuple):
-    """A way to a formula, and what it needs that is not there yet, as masks of formulas and of boxes."""
+
+class _Plan(NamedTuple):
+    """A way in every context: what it needs, as masks."""
 
     way: Way
     needs: int
     boxes: int
+    cases: tuple[int, int, int, int] | None
+    """Of two cases what they assume and then their boxes, as masks; None of other ways."""
 
 
 class Context:
@@ -32,6 +37,8 @@ class Context:
         self.boxes = boxes
         self.models = models
         self.options: dict[int, list[Option]] = {}
+        self.reachable = -1
+        """The mask of the formulas that hold in all models; -1 before it is asked for."""
 
 
 class Contexts:
@@ -42,8 +49,10 @@ class Contexts:
         self.rules = rules
         self.box_parts: list[Box] = []
         self._box_numbers: dict[Box, int] = {}
+        self._plans: dict[int, list[_Plan]] = {}
+        self._truths = [(1 << number, table.truth[number]) for number in rules.allowed]
         self.scopes = scopes
-        self._opened = {scope.assumption for scope in scopes[1:]}
+        self._opened = sum({1 << scope.assumption for scope in scopes[1:]})
         self.closing: list[int] = []
         """For each level the mask of the box that is there if the next level's box is closed as it is."""
         self.needs_two = [0] * len(scopes)
@@ -92,9 +101,10 @@ class Contexts:
         """Returns whether the formula holds in all models of what is known."""
         return not context.models & ~self.table.truth[formula]
 
-    def is_box_reachable(self, context: Context, box: Box) -> bool:
+    def is_box_reachable(self, context: Context, number: int) -> bool:
         """Returns whether the box's last formula holds in all models of what is known and its assumption."""
-        return not context.models & self.table.truth[box[0]] & ~self.table.truth[box[1]]
+        assumption, last = self.box_parts[number]
+        return not context.models & self.table.truth[assumption] & ~self.table.truth[last]
 
     def options(self, context: Context, goal: int) -> list[Option]:
         """Returns the ways to the goal, but those that need one thing and others for which it is enough."""
@@ -106,55 +116,57 @@ class Contexts:
     def is_free(self, context: Context, goal: int) -> bool:
         """Returns whether the goal needs one line and nothing else."""
         options = self.options(context, goal)
-        return len(options) == 1 and not options[0].needs | options[0].boxes
+        return len(options) == 1 and not options[0][1] | options[0][2]
 
     def _find_options(self, context: Context, goal: int) -> list[Option]:
+        if not self.is_reachable(context, goal):
+            return []  # rules are sound: whatever they rest on is out of reach as well
         found: dict[tuple[int, int], Option] = {}
         alone = alone_boxes = 0
-        for way in self.rules.ways(goal):
-            option = self._option(context, goal, way)
-            if option is None:
+        if context.reachable < 0:
+            models = context.models
+            context.reachable = sum([bit for bit, truth in self._truths if not models & ~truth])
+        known, present, cases_known = context.known, context.boxes, context.known & ~self._opened
+        out_of_reach = ~(context.reachable & ~(1 << goal) | known)
+        for way, all_needs, all_boxes, cases in self._plans.get(goal) or self._plan(goal):
+            if all_needs & out_of_reach:
                 continue
-            _, needs, boxes = option
-            found.setdefault((needs, boxes), option)
+            if cases is not None:
+                left, right, left_box, right_box = cases
+                if (left & cases_known and not left_box & present) or (
+                    right & cases_known and not right_box & present
+                ):
+                    continue  # a case is known already: what its box would hold can as well stand outside
+            needs, boxes = all_needs & ~known, all_boxes & ~present
+            if not needs | boxes:
+                return [(way, 0, 0)]
+            found.setdefault((needs, boxes), (way, needs, boxes))
             if not boxes and not needs & (needs - 1):
                 alone |= needs
-                if not needs:
-                    return [option]
             elif not needs and not boxes & (boxes - 1):
                 alone_boxes |= boxes
+        if not alone | alone_boxes:
+            return list(found.values())
         return [
             option
             for option in found.values()
-            if not (option.needs & alone or option.boxes & alone_boxes) or _is_alone(option)
+            if not (option[1] & alone or option[2] & alone_boxes) or _is_alone(option)
         ]
 
-    def _option(self, context: Context, goal: int, way: Way) -> Option | None:
-        needs = boxes = 0
-        for need in way.needs:
-            if not context.known >> need & 1:
-                if need == goal or not self.is_reachable(context, need):
-                    return None
+    def _plan(self, goal: int) -> list[_Plan]:
+        plans = self._plans[goal] = []
+        for way in self.rules.ways(goal):
+            needs = 0
+            for need in way.needs:
                 needs |= 1 << need
-        if way.rule == "|E" and self._is_idle(context, way):
-            return None
-        for box in way.boxes:
-            number = self.box_number(box)
-            if not context.boxes >> number & 1:
-                if not self.is_box_reachable(context, box):
-                    return None
-                boxes |= 1 << number
-        return Option(way, needs, boxes)
-
-    def _is_idle(self, context: Context, way: Way) -> bool:
-        """Returns whether a case is known already: what its box would hold can as well stand outside."""
-        return any(
-            context.known >> assumption & 1
-            and assumption not in self._opened
-            and not context.boxes >> self.box_number((assumption, goal)) & 1
-            for assumption, goal in way.boxes
-        )
+            boxes = [1 << self.box_number(box) for box in way.boxes]
+            cases = None
+            if way.rule == "|E":
+                (left, _), (right, _) = way.boxes
+                cases = (1 << left, 1 << right, boxes[0], boxes[1])
+            plans.append(_Plan(way, needs, sum(set(boxes)), cases))
+        return plans
 
 
 def _is_alone(option: Option) -> bool:
-    return option.needs.bit_count() + option.boxes.bit_count() == 1
+    return option[1].bit_count() + option[2].bit_count() == 1

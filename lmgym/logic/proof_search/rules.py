@@ -9,7 +9,7 @@ excluded middle for a subformula ``A`` that is no negation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from lmgym.logic.proof_search.steps import Box
@@ -25,21 +25,38 @@ class Way(NamedTuple):
 
 
 class Rules:
-    """The ways to the formulas of one table. Adds to the table, once, what the logic allows beside."""
+    """The ways to the formulas of one table. Adds to the table, once, what the logic allows beside.
 
-    def __init__(self, table: Table, *, classical: bool) -> None:
+    Args:
+        table: Formulas by number.
+        classical: Whether DNE, RAA and LEM may be used.
+        num_given: Numbers from 0 that are formulas given or their parts; all that there are by default.
+    """
+
+    def __init__(self, table: Table, *, classical: bool, num_given: int | None = None) -> None:
         self._table = table
         self._classical = classical
-        given = range(len(table))
-        self._lem: dict[int, int] = {}
+        given = range(len(table) if num_given is None else num_given)
+        allowed = dict.fromkeys(given)
+        self._lem = set[int]()
         if classical:
             for number in given:
                 if table.kind[number] != "not":
-                    opposite = table.negate(number)
+                    allowed[opposite := table.negate(number)] = None
                     if table.kind[number] not in ("true", "false"):
-                        self._lem[table.disjoin(number, opposite)] = number
-        self._size = len(table)
+                        self._lem.add(either := table.disjoin(number, opposite))
+                        allowed[either] = None
+        self._allowed = allowed
+        self._cases: list[tuple[int, int, int]] = []
+        self._by_part: dict[int, list[Way]] = {}
+        for number in allowed:
+            self._enter(number)
         self._ways: dict[int, list[Way]] = {}
+
+    @property
+    def allowed(self) -> Iterable[int]:
+        """The formulas that may stand in a proof."""
+        return self._allowed
 
     def ways(self, goal: int) -> list[Way]:
         """Returns every justification of a line with the formula ``goal`` but repetition."""
@@ -68,26 +85,36 @@ class Rules:
         elif kind == "iff":
             yield Way("<->I", (), ((left, right), (right, left)))
         if self._classical and goal != table.false:
-            opposite = table.numbers.get(table.negation_of(goal))
-            if opposite is not None and opposite < self._size:
+            opposite = table.find("not", goal)
+            if opposite is not None and opposite in self._allowed:
                 yield Way("RAA", (), ((opposite, table.false),))
 
     def _eliminations(self, goal: int) -> Iterator[Way]:
+        if goal != self._table.false:
+            yield Way("FE", (self._table.false,))
+        for number, left, right in self._cases:
+            yield Way("|E", (number,), ((left, goal), (right, goal)))
+        yield from self._by_part.get(goal, ())
+
+    def _enter(self, number: int) -> None:
+        """Notes what the formula gives where it is known."""
         table = self._table
-        if goal != table.false:
-            yield Way("FE", (table.false,))
-        for number in range(self._size):
-            kind, left, right = table.kind[number], table.left[number], table.right[number]
-            if kind == "or":
-                yield Way("|E", (number,), ((left, goal), (right, goal)))
-            elif kind == "not":
-                if goal == table.false:
-                    yield Way("~E", (number, left))
-                if self._classical and table.kind[left] == "not" and table.left[left] == goal:
-                    yield Way("DNE", (number,))
-            elif kind == "and" and goal in (left, right):
-                yield Way("&E", (number,))
-            elif kind == "implies" and goal == right:
-                yield Way("->E", (number, left))
-            elif kind == "iff" and goal in (left, right):
-                yield Way("<->E", (number, right if goal == left else left))
+        kind, left, right = table.kind[number], table.left[number], table.right[number]
+        if kind == "or":
+            self._cases.append((number, left, right))
+        elif kind == "not":
+            self._gives(table.false, Way("~E", (number, left)))
+            if self._classical and table.kind[left] == "not":
+                self._gives(table.left[left], Way("DNE", (number,)))
+        elif kind == "and":
+            for part in dict.fromkeys((left, right)):
+                self._gives(part, Way("&E", (number,)))
+        elif kind == "implies":
+            self._gives(right, Way("->E", (number, left)))
+        elif kind == "iff":
+            self._gives(left, Way("<->E", (number, right)))
+            if right != left:
+                self._gives(right, Way("<->E", (number, left)))
+
+    def _gives(self, part: int, way: Way) -> None:
+        self._by_part.setdefault(part, []).append(way)

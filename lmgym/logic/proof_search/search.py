@@ -7,19 +7,22 @@ Left out: rules for quantifiers, equality and induction.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
 from lmgym.logic.fitch import Line, ProofState, Sequent
 from lmgym.logic.proof_search.contexts import Contexts
-from lmgym.logic.proof_search.decide import BudgetSpentError, follows
+from lmgym.logic.proof_search.decide import BudgetSpentError, Intuitionistic, follows
 from lmgym.logic.proof_search.natural import natural_steps
 from lmgym.logic.proof_search.rules import Rules
 from lmgym.logic.proof_search.shortest import NO_LIMIT, shortest_steps
-from lmgym.logic.proof_search.steps import Scopes, drop_unused, write_lines
+from lmgym.logic.proof_search.steps import Scopes, Step, drop_unused, write_lines
 from lmgym.logic.proof_search.table import Table, TooLargeError
 
-MAX_STATES: Final = 2_000
+MAX_STATES: Final = 500
 """States that a search for a shortest proof looks into, unless told otherwise."""
+MAX_GOALS: Final = 2_000
+"""Goals that a search for a natural proof looks at."""
 
 
 class ShortProof(NamedTuple):
@@ -28,6 +31,82 @@ class ShortProof(NamedTuple):
     lines: tuple[Line, ...]
     min_lines: int
     """No proof has fewer lines; equal to the number of ``lines`` where these are a shortest proof."""
+
+
+class Search:
+    """The searches for one sequent, which share a table of its formulas.
+
+    Raises:
+        TooLargeError: it has too many atoms or formulas; the methods raise it too.
+    """
+
+    def __init__(self, sequent: Sequent, *, classical: bool = True) -> None:
+        self._table = Table((*sequent.premises, sequent.goal))
+        self._num_given = len(self._table)
+        self._classical = classical
+        self._premises = [self._table.add(premise) for premise in sequent.premises]
+        self._goal = self._table.add(sequent.goal)
+        self._known = sum({1 << premise for premise in self._premises})
+
+    @property
+    def is_true(self) -> bool:
+        """Whether the sequent holds in all models."""
+        return follows(self._table, self._known, self._goal)
+
+    def is_intuitionistic(self) -> bool | None:
+        """Returns whether the sequent holds without classical rules; None if deciding takes too long."""
+        try:
+            return Intuitionistic(self._table).proves(self._known, self._goal)
+        except BudgetSpentError:
+            return None
+
+    def natural(self, max_goals: int = MAX_GOALS) -> tuple[Line, ...] | None:
+        """Returns a proof as a person would write it, None if none was found."""
+        if self._known >> self._goal & 1:
+            return ()
+        try:
+            steps = natural_steps(
+                self._table, self._known, self._goal, classical=self._classical, max_goals=max_goals
+            )
+        except BudgetSpentError:
+            return None
+        if steps is None:
+            return None
+        lines, goal = self._write(steps), self._table.formula(self._goal)
+        ends = (place for place, line in enumerate(lines, 1) if not line.depth and line.formula is goal)
+        return drop_unused(lines[: next(ends)], len(self._premises))
+
+    def shorten(self, natural: tuple[Line, ...] | None, max_states: int) -> ShortProof | None:
+        """Returns a shortest proof, or the natural one where that takes more than ``max_states`` states.
+
+        Returns:
+            None if none was found and no natural one is given.
+        """
+        if natural == ():
+            return ShortProof((), 0)
+        found = self.shortest(max_states, NO_LIMIT if natural is None else len(natural))
+        if isinstance(found, ShortProof):
+            return found
+        return None if natural is None else ShortProof(natural, found)
+
+    def shortest(self, max_states: int, below: int) -> ShortProof | int:
+        """Returns a shortest proof if it has fewer lines than ``below``, else lines that all proofs have."""
+        rules = Rules(self._table, classical=self._classical, num_given=self._num_given)
+        contexts = Contexts(self._table, rules, self._scopes().open)
+        found = shortest_steps(contexts, self._goal, max_states, below)
+        if found.steps is None:
+            return found.min_lines
+        lines = self._write(found.steps)
+        return ShortProof(lines, len(lines))
+
+    def _scopes(self) -> Scopes:
+        scopes = Scopes()
+        for number, premise in enumerate(self._premises, 1):
+            scopes.add(0, premise, number, False)
+        return scopes
+
+    def _write(self, steps: Iterable[Step]) -> tuple[Line, ...]:
+        return write_lines(self._table.formula, self._scopes(), steps, len(self._premises) + 1)
 
 
 def find_proof(
@@ -54,7 +133,7 @@ def find_proof(
         found = find_short_proof(sequent, classical=classical, max_states=max_states)
         return found.lines if found is not None and found.min_lines == len(found.lines) else None
     try:
-        return _natural(sequent, classical, max_states)
+        return Search(sequent, classical=classical).natural(max_states)
     except TooLargeError:
         return None
 
@@ -68,20 +147,11 @@ def find_short_proof(
         None if there is no proof, or none was found.
     """
     try:
-        natural = _natural(sequent, classical, MAX_STATES)
-        table, scopes = _begin(sequent)
-        goal = table.add(sequent.goal)
-        if not natural and (natural is not None or not follows(table, _known(scopes), goal)):
-            return None if natural is None else ShortProof((), 0)
-        below = NO_LIMIT if natural is None else len(natural)
-        contexts = Contexts(table, Rules(table, classical=classical), scopes.open)
-        found = shortest_steps(contexts, goal, max_states, below)
+        search = Search(sequent, classical=classical)
+        natural = search.natural()
+        return search.shorten(natural, max_states) if natural is not None or search.is_true else None
     except TooLargeError:
         return None
-    if found.steps is not None:
-        lines = write_lines(table.formulas, scopes, found.steps, len(sequent.premises) + 1)
-        return ShortProof(lines, len(lines))
-    return None if natural is None else ShortProof(natural, found.min_lines)
 
 
 def remaining_lines(state: ProofState, *, max_states: int = MAX_STATES) -> int | None:
@@ -120,32 +190,4 @@ def finish(state: ProofState, *, max_states: int = MAX_STATES) -> tuple[Line, ..
         return None
     if found.steps is None:
         return None
-    return write_lines(table.formulas, scopes, found.steps, len(state.lines) + 1)
-
-
-def _begin(sequent: Sequent) -> tuple[Table, Scopes]:
-    table = Table((*sequent.premises, sequent.goal))
-    scopes = Scopes()
-    for number, premise in enumerate(sequent.premises, 1):
-        scopes.add(0, table.add(premise), number, False)
-    return table, scopes
-
-
-def _known(scopes: Scopes) -> int:
-    return sum(1 << formula for formula in scopes.open[0].lines)
-
-
-def _natural(sequent: Sequent, classical: bool, max_goals: int) -> tuple[Line, ...] | None:
-    table, scopes = _begin(sequent)
-    known, goal = _known(scopes), table.add(sequent.goal)
-    if known >> goal & 1:
-        return ()
-    try:
-        steps = natural_steps(table, known, goal, classical=classical, max_goals=max_goals)
-    except BudgetSpentError:
-        return None
-    if steps is None:
-        return None
-    lines = write_lines(table.formulas, scopes, steps, len(sequent.premises) + 1)
-    ends = (place for place, line in enumerate(lines, 1) if not line.depth and line.formula is sequent.goal)
-    return drop_unused(lines[: next(ends)], len(sequent.premises))
+    return write_lines(table.formula, scopes, found.steps, len(state.lines) + 1)

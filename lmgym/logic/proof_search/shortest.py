@@ -215,7 +215,7 @@ class _Search:
         contexts, outer = self._contexts, self._contexts.at(level, within[:-1])
         if not all(contexts.is_reachable(outer, need) for need in bits(needs & ~free)):
             return
-        if not all(contexts.is_box_reachable(outer, contexts.box_parts[box]) for box in bits(boxes)):
+        if not all(contexts.is_box_reachable(outer, box) for box in bits(boxes)):
             return
         inside = sum(1 << need for need in bits(free) if not contexts.is_reachable(outer, need))
         either = [need for need in bits(free & ~inside) if not contexts.is_free(outer, need)]
@@ -229,7 +229,7 @@ class _Search:
 
     def _write_free(self, context: Context, needs: int, depth: int) -> Iterator[Step]:
         for need in bits(needs):
-            way = self._contexts.options(context, need)[0].way
+            way, _, _ = self._contexts.options(context, need)[0]
             yield Step(depth, need, way.rule, way.needs, way.boxes)
 
     def _go_on_inside(

@@ -7,7 +7,7 @@ rules are applied rightly; the kernel decides that.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from lmgym.logic.fitch import Line
@@ -75,7 +75,7 @@ class Scopes:
 
 
 def write_lines(
-    formulas: Sequence[Formula], scopes: Scopes, steps: Iterable[Step], next_number: int
+    formula_of: Callable[[int], Formula], scopes: Scopes, steps: Iterable[Step], next_number: int
 ) -> tuple[Line, ...]:
     """Returns the lines of ``steps``, the first of which gets ``next_number``; changes ``scopes``."""
     lines = []
@@ -84,7 +84,7 @@ def write_lines(
         scopes.close(step.depth - is_assumption)
         cited = tuple([scopes.line(need) for need in step.needs])
         boxes = tuple([scopes.box(box) for box in step.boxes])
-        lines.append(Line(step.depth, formulas[step.formula], step.rule, cited, boxes))
+        lines.append(Line(step.depth, formula_of(step.formula), step.rule, cited, boxes))
         scopes.add(step.depth, step.formula, number, is_assumption)
     return tuple(lines)
 

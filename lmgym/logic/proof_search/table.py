@@ -9,7 +9,7 @@ proved.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, Literal
+from typing import Final
 
 from lmgym.logic.kernel import FALSE, TRUE, Formula, KernelError, Kind, connect, negation
 
@@ -69,41 +69,80 @@ class Table:
             period = 1 << place
             once = ((1 << period) - 1) << period
             self._atom_truth[atom] = self.everywhere // ((1 << 2 * period) - 1) * once
-        self._joined: dict[tuple[object, ...], int] = {}
-        self.formulas: list[Formula] = []
+        self._joined: dict[tuple[Kind, int, int], int] = {}
+        self._formulas: list[Formula | None] = []
         self.kind: list[Kind] = []
         self.left: list[int] = []
         self.right: list[int] = []
         """The second part; of formulas with one part or none, -1, as ``left`` of those with none."""
         self.truth: list[int] = []
-        self.numbers: dict[Formula, int] = {}
+        self._numbers: dict[Formula, int] = {}
         self.false = self.add(FALSE)
         for formula in given:
             self.add(formula)
 
     def __len__(self) -> int:
-        return len(self.formulas)
+        return len(self.kind)
 
     def add(self, formula: Formula) -> int:
         """Returns the number of a formula over the table's atoms; its parts get theirs before it."""
-        number = self.numbers.get(formula)
+        number = self._numbers.get(formula)
         if number is not None:
             return number
         kind = formula.kind
-        has_parts = kind == "not" or kind in CONNECTIVES
-        left = self.add(formula.parts[0]) if has_parts else -1
-        right = self.add(formula.parts[1]) if kind in CONNECTIVES else -1
-        number = len(self.formulas)
-        self.numbers[formula] = number
-        self.formulas.append(formula)
+        if kind == "not":
+            number = self.join(kind, self.add(formula.parts[0]))
+        elif kind in CONNECTIVES:
+            number = self.join(kind, self.add(formula.parts[0]), self.add(formula.parts[1]))
+        else:
+            constant = self.everywhere if formula is TRUE else 0
+            truth = constant if kind in ("true", "false") else self._atom_truth[formula]
+            number = self._append(kind, -1, -1, truth)
+        self._numbers[formula] = number
+        self._formulas[number] = formula
+        return number
+
+    def join(self, kind: Kind, left: int, right: int = -1) -> int:
+        """Returns the number of a negation (without ``right``) or of two formulas joined."""
+        key = (kind, left, right)
+        found = self._joined.get(key)
+        if found is None:
+            found = self._joined[key] = self._append(kind, left, right, self._truth(kind, left, right))
+        return found
+
+    def find(self, kind: Kind, left: int, right: int = -1) -> int | None:
+        """Returns the number that ``join`` would, None if the formula is not in the table."""
+        return self._joined.get((kind, left, right))
+
+    def formula(self, number: int) -> Formula:
+        """Returns the kernel's formula, which is made when it is first asked for.
+
+        Raises:
+            TooLargeError: it is larger than formulas may be.
+        """
+        found = self._formulas[number]
+        if found is None:
+            kind, left = self.kind[number], self.formula(self.left[number])
+            try:
+                if kind == "not":
+                    found = negation(left)
+                else:
+                    found = connect(kind, left, self.formula(self.right[number]))  # type: ignore[arg-type]
+            except KernelError as error:
+                raise TooLargeError from error
+            self._formulas[number] = found
+        return found
+
+    def _append(self, kind: Kind, left: int, right: int, truth: int) -> int:
+        self._formulas.append(None)
         self.kind.append(kind)
         self.left.append(left)
         self.right.append(right)
-        self.truth.append(self._truth(formula, left, right))
-        return number
+        self.truth.append(truth)
+        return len(self.kind) - 1
 
-    def _truth(self, formula: Formula, left: int, right: int) -> int:
-        kind, all_rows, truth = formula.kind, self.everywhere, self.truth
+    def _truth(self, kind: Kind, left: int, right: int) -> int:
+        all_rows, truth = self.everywhere, self.truth
         if kind == "not":
             return all_rows & ~truth[left]
         if kind == "and":
@@ -112,41 +151,25 @@ class Table:
             return truth[left] | truth[right]
         if kind == "implies":
             return all_rows & (~truth[left] | truth[right])
-        if kind == "iff":
-            return all_rows & ~(truth[left] ^ truth[right])
-        return all_rows if formula is TRUE else 0 if formula is FALSE else self._atom_truth[formula]
-
-    def negation_of(self, number: int) -> Formula:
-        """Returns the negation, which need not be in the table."""
-        return negation(self.formulas[number])
+        return all_rows & ~(truth[left] ^ truth[right])
 
     def negate(self, number: int) -> int:
         """Returns the number of the negation."""
-        return self._add_new("not", number)
+        return self.join("not", number)
 
     def imply(self, left: int, right: int) -> int:
         """Returns the number of the implication."""
-        return self._add_new("implies", left, right)
+        return self.join("implies", left, right)
 
     def disjoin(self, left: int, right: int) -> int:
         """Returns the number of the disjunction."""
-        return self._add_new("or", left, right)
-
-    def _add_new(self, kind: Literal["not", "or", "implies"], *numbers: int) -> int:
-        key = (kind, *numbers)
-        found = self._joined.get(key)
-        if found is None:
-            parts = [self.formulas[number] for number in numbers]
-            try:
-                found = self.add(negation(parts[0]) if kind == "not" else connect(kind, parts[0], parts[1]))
-            except KernelError as error:
-                raise TooLargeError from error
-            self._joined[key] = found
-        return found
+        return self.join("or", left, right)
 
     def models(self, mask: int) -> int:
         """Returns the truth table of the conjunction of the formulas in ``mask``."""
-        rows = self.everywhere
-        for number in bits(mask):
-            rows &= self.truth[number]
+        rows, truth = self.everywhere, self.truth
+        while mask:
+            low = mask & -mask
+            rows &= truth[low.bit_length() - 1]
+            mask ^= low
         return rows

@@ -11,50 +11,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lmgym.logic.kernel import Formula
+from lmgym.tasks.proof.polish import BINARY, text_of
 
-_SIGNS = {"and": "&", "or": "|", "implies": ">", "iff": "=", "not": "~", "true": "T", "false": "F"}
-_Shape = tuple[str, tuple[str, ...]]
-"""A formula in Polish notation without the names of its atoms, and these names in order."""
+_NO_ATOMS = frozenset(BINARY + "~TF")
+_Naming = dict[int, str]
+"""From a letter's code to the letter that it becomes, for ``str.translate``."""
 
 
 def canonical_text(premises: Sequence[Formula], goal: Formula) -> str:
     """Returns a text that two sequents share if and only if they differ in names and order alone."""
-    naming: dict[str, int] = {}
-    goal_text = _write(_shape(goal), naming)
-    return "|-".join((",".join(_smallest([_shape(premise) for premise in premises], naming)), goal_text))
+    names: dict[str, str] = {}
+    return canonical_polish([text_of(premise, names) for premise in premises], text_of(goal, names))
 
 
-def _shape(formula: Formula) -> _Shape:
-    signs: list[str] = []
-    names: list[str] = []
-
-    def walk(part: Formula) -> None:
-        if part.kind == "predicate":
-            signs.append(".")
-            names.append(part.name)
-            return
-        signs.append(_SIGNS[part.kind])
-        for inner in part.parts:
-            walk(inner)
-
-    walk(formula)
-    return "".join(signs), tuple(names)
+def canonical_polish(premises: Sequence[str], goal: str) -> str:
+    """Returns the canonical text of a sequent whose formulas are Polish texts."""
+    naming: _Naming = {}
+    goal_text = _write(goal, naming)
+    return ",".join(_smallest(list(premises), naming)) + "|-" + goal_text
 
 
-def _write(shape: _Shape, naming: dict[str, int]) -> str:
-    """Returns the formula with numbers for atoms; new atoms get the next numbers in ``naming``."""
-    signs, names = shape
-    numbers = iter([naming.setdefault(name, len(naming)) for name in names])
-    return "".join([chr(97 + next(numbers)) if sign == "." else sign for sign in signs])
+def parts_of_key(key: str) -> tuple[list[str], str]:
+    """Returns the premises and the goal of a canonical text, as Polish texts."""
+    premises, _, goal = key.partition("|-")
+    return premises.split(",") if premises else [], goal
 
 
-def _smallest(rest: list[_Shape], naming: dict[str, int]) -> list[str]:
+def _write(text: str, naming: _Naming) -> str:
+    """Returns the formula with the letters of ``naming``; new atoms get the next letters in it."""
+    for letter in text:
+        if letter not in _NO_ATOMS and ord(letter) not in naming:
+            naming[ord(letter)] = chr(97 + len(naming))
+    return text.translate(naming)
+
+
+def _smallest(rest: list[str], naming: _Naming) -> list[str]:
     if not rest:
         return []
-    texts = [_write(shape, dict(naming)) for shape in rest]
+    texts = [_write(text, dict(naming)) for text in rest]
     first = min(texts)
     found: list[str] | None = None
-    tried: set[_Shape] = set()
+    tried: set[str] = set()
     for place, text in enumerate(texts):
         if text != first or rest[place] in tried:
             continue

@@ -2,7 +2,8 @@
 
 In: knobs, a split, random words. Out: sequents with a proof of each and the canonical text that decides
 their split. Every length of proof that the knobs allow is as frequent as the others as long as the draws
-give it.
+give it. What is cheap comes first: truth tables and the split throw most drafts away before a proof is
+searched.
 """
 
 from __future__ import annotations
@@ -12,25 +13,30 @@ from typing import Final, NamedTuple, TypeVar
 
 from lmgym.errors import EmptyProblemSetError
 from lmgym.logic.fitch import Line, Sequent
-from lmgym.logic.kernel import Formula, connect, predicate
-from lmgym.logic.proof_search import find_proof, find_short_proof, is_provable
-from lmgym.logic.proof_search.table import Table
+from lmgym.logic.kernel import predicate
 from lmgym.tasks.base import HASHED_SPLITS, split_of
-from lmgym.tasks.proof.canonical import canonical_text
-from lmgym.tasks.proof.construct import ATOMS, construct_sequent, random_distractor, rename
+from lmgym.tasks.proof.canonical import canonical_polish
+from lmgym.tasks.proof.construct import Maker
 from lmgym.tasks.proof.knobs import Knobs, knobs_of_split
+from lmgym.tasks.proof.measure import measure, rearranged
+from lmgym.tasks.proof.polish import EVERYWHERE, has_idle_part, truth_of
 from lmgym.tasks.stream import MAX_DRAWS, Words
 
 _Item = TypeVar("_Item")
 
-DRAWS_PER_LENGTH: Final = 100
+DRAWS_PER_LENGTH: Final = 60
 """Draws for one problem after which any length of proof will do."""
+DISTRACTOR_DRAWS: Final = 12
+"""Choices of distractors that are tried before a draft is given up."""
+LONG: Final = 9
+"""Lines from which on proofs tend to be longer than they were imagined."""
+MIN_DEEP: Final = 3
+"""Boxes inside one another for which premises alone are seldom enough."""
+NAMES: Final = "pqrstu"
+"""Of atoms."""
 
-
-LONG: Final = 6
-"""Lines that every proof must need, at the least, where a shortest one is out of reach."""
-SLACK: Final = 2
-"""Lines that a natural proof may have above the level's before it is worth shortening."""
+_ATOMS = [predicate(chr(97 + place)) for place in range(len(NAMES))]
+_NAMES = [predicate(name) for name in NAMES]
 
 
 class Drawn(NamedTuple):
@@ -58,6 +64,7 @@ def draw_sequents(knobs: Knobs, split: str, count: int, words: Words) -> list[Dr
         EmptyProblemSetError: the split holds no problem under these knobs.
     """
     knobs = knobs_of_split(knobs, split)
+    drafts = _Drafts(knobs, split, words)
     spread = knobs.max_lines - knobs.min_lines + 1
     open_places: dict[int, list[int]] = {}
     for place in range(count):
@@ -73,94 +80,121 @@ def draw_sequents(knobs: Knobs, split: str, count: int, words: Words) -> list[Dr
             )
         wanted = sorted(open_places)
         length = wanted[words.below(len(wanted))]
-        drawn = _draw(knobs, length, split, words)
-        if drawn is None:
+        imagined = length + words.below(1 + length // 3)
+        key = drafts.draw(imagined if length < LONG else imagined * 4 // 5)
+        measured = None if key is None else measure(key, knobs)
+        if key is None or measured is None:
             continue
-        length = len(drawn.proof)
+        length = len(measured.proof)
         if length not in open_places:
             if waited < DRAWS_PER_LENGTH:
                 continue
             length = wanted[0]
-        found[open_places[length].pop()] = drawn
+        order = _shuffle(list(range(len(measured.sequent.premises))), words)
+        naming = dict(zip(_ATOMS, _shuffle(list(_NAMES), words), strict=True))
+        found[open_places[length].pop()] = Drawn(key, *rearranged(measured, naming, order))
         waited = 0
         if not open_places[length]:
             del open_places[length]
     return [found[place] for place in range(count)]
 
 
-def _draw(knobs: Knobs, num_lines: int, split: str, words: Words) -> Drawn | None:
-    """Returns a problem made for proofs of ``num_lines`` lines, None if it is not usable."""
-    premises, goal = construct_sequent(knobs, num_lines + words.below(1 + num_lines // 3), words)
-    if goal in premises or not premises:
+class _Drafts:
+    """Sequents of one split before their proofs are searched, as canonical texts."""
+
+    def __init__(self, knobs: Knobs, split: str, words: Words) -> None:
+        self._knobs = knobs
+        self._split = split
+        self._words = words
+        self._maker = Maker(knobs, words)
+        self._may_be_idle = knobs.num_atoms == 1
+
+    def draw(self, num_lines: int) -> str | None:
+        """Returns a sequent made for proofs of ``num_lines`` lines, None if it is not usable."""
+        premises, goal = self._maker.sequent(num_lines)
+        if (
+            goal in premises
+            or not premises
+            or not self._is_usual(goal)
+            or not all(map(self._is_usual, premises))
+        ):
+            return None
+        truth = [truth_of(premise) for premise in premises]
+        goal_truth = truth_of(goal)
+        if goal_truth == EVERYWHERE:
+            return None
+        kept = _needed(truth, goal_truth)
+        rows = _rows([truth[place] for place in kept])
+        if not rows:
+            return None
+        premises = [premises[place] for place in kept]
+        if self._split == "ood_depth":
+            premises, goal = self._deepen(premises, goal)
+            if goal in premises or not self._is_usual(goal):
+                return None
+        return self._complete(premises, goal)
+
+    def _deepen(self, premises: list[str], goal: str) -> tuple[list[str], str]:
+        """Returns the sequent with premises, but not the last, as antecedents of the goal.
+
+        Where there are too few for a deep proof, distractors are antecedents too.
+        """
+        depth = self._knobs.min_depth
+        boxes = 1 + self._words.below(max(1, depth - 1))
+        moved = min(boxes, len(premises) - 1)
+        antecedents, premises = premises[:moved], premises[moved:]
+        if depth >= MIN_DEEP:
+            more = [self._maker.distractor() for _ in range(boxes - moved)]
+            if self._are_fit([*premises, *antecedents, *more], goal, len(premises) + moved):
+                antecedents += more
+        for antecedent in antecedents:
+            goal = ">" + antecedent + goal
+        return premises, goal
+
+    def _is_usual(self, formula: str) -> bool:
+        return self._may_be_idle or not has_idle_part(formula)
+
+    def _complete(self, premises: Sequence[str], goal: str) -> str | None:
+        """Returns the sequent with its distractors, chosen so that it is in the split."""
+        num_distractors = self._knobs.num_distractors
+        for _ in range(DISTRACTOR_DRAWS if num_distractors else 1):
+            chosen = list(premises)
+            while len(chosen) < len(premises) + num_distractors:
+                chosen.append(self._maker.distractor())
+            if num_distractors and not self._are_fit(chosen, goal, len(premises)):
+                continue
+            key = canonical_polish(chosen, goal)
+            if self._split not in HASHED_SPLITS or split_of(key) == self._split:
+                return key
         return None
-    table = Table((*premises, goal))
-    truth = [table.truth[table.add(premise)] for premise in premises]
-    goal_truth = table.truth[table.add(goal)]
-    if goal_truth == table.everywhere:
-        return None
-    kept = _needed(truth, goal_truth, table.everywhere)
-    premises = tuple([premises[place] for place in kept])
-    if not _rows([truth[place] for place in kept], table.everywhere):
-        return None
-    if split == "ood_depth":
-        premises, goal = _deepen(premises, goal, max(1, knobs.min_depth - 2))
-    for _ in range(knobs.num_distractors):
-        premises = (*premises, random_distractor(knobs, premises, words))
-    if len(set(premises)) < len(premises) or goal in premises or not _are_consistent(premises):
-        return None
-    key = canonical_text(premises, goal)
-    if split in HASHED_SPLITS and split_of(key) != split:  # before the dear part
-        return None
-    if knobs.logic != "any" and _is_intuitionistic(premises, goal) != (knobs.logic == "intuitionistic"):
-        return None
-    sequent = _disguise(premises, goal, words)
-    is_classical = knobs.logic != "intuitionistic"
-    natural = find_proof(sequent, classical=is_classical)
-    if natural is None or not knobs.min_lines <= len(natural) <= knobs.max_lines + SLACK:
-        return None
-    found = find_short_proof(sequent, classical=is_classical, max_states=knobs.max_states)
-    return Drawn(key, sequent, *found) if found is not None and _fits(knobs, *found) else None
+
+    def _are_fit(self, premises: Sequence[str], goal: str, num_needed: int) -> bool:
+        """Returns whether the distractors, all but ``num_needed``, say something new and possible."""
+        new = premises[num_needed:]
+        truth = [truth_of(premise) for premise in premises]
+        return (
+            all(map(self._is_usual, new))
+            and len({goal, *premises}) == 1 + len(premises)
+            and (self._may_be_idle or (len(set(truth)) == len(truth) and EVERYWHERE not in truth))
+            and _rows(truth) != 0
+        )
 
 
-def _deepen(premises: tuple[Formula, ...], goal: Formula, boxes: int) -> tuple[tuple[Formula, ...], Formula]:
-    """Returns the sequent with up to ``boxes`` premises, but not the last, as antecedents of the goal."""
-    moved = min(boxes, len(premises) - 1)
-    for premise in premises[:moved]:
-        goal = connect("implies", premise, goal)
-    return premises[moved:], goal
-
-
-def _is_intuitionistic(premises: Sequence[Formula], goal: Formula) -> bool | None:
-    return is_provable(premises, goal, classical=False)
-
-
-def _rows(truths: Sequence[int], rows: int) -> int:
+def _rows(truths: Sequence[int]) -> int:
+    rows = EVERYWHERE
     for truth in truths:
         rows &= truth
     return rows
 
 
-def _are_consistent(premises: Sequence[Formula]) -> bool:
-    table = Table(premises)
-    return _rows([table.truth[table.add(premise)] for premise in premises], table.everywhere) != 0
-
-
-def _needed(truth: Sequence[int], goal: int, everywhere: int) -> list[int]:
+def _needed(truth: Sequence[int], goal: int) -> list[int]:
     """Returns the places of premises of which none can be left out if the goal is to follow."""
     kept = list(range(len(truth)))
     for place in range(len(truth)):
         rest = [truth[other] for other in kept if other != place]
-        if not _rows(rest, everywhere) & ~goal:
+        if not _rows(rest) & ~goal:
             kept.remove(place)
     return kept
-
-
-def _disguise(premises: Sequence[Formula], goal: Formula, words: Words) -> Sequent:
-    """Returns the sequent with random names for the atoms and its premises in a random order."""
-    names = _shuffle(list(ATOMS), words)
-    naming = {predicate(old): predicate(new) for old, new in zip(ATOMS, names, strict=True)}
-    renamed = [rename(premise, naming) for premise in premises]
-    return Sequent(tuple(_shuffle(renamed, words)), rename(goal, naming))
 
 
 def _shuffle(items: list[_Item], words: Words) -> list[_Item]:
@@ -168,12 +202,3 @@ def _shuffle(items: list[_Item], words: Words) -> list[_Item]:
         other = words.below(last + 1)
         items[last], items[other] = items[other], items[last]
     return items
-
-
-def _fits(knobs: Knobs, proof: tuple[Line, ...], min_lines: int) -> bool:
-    depth = max([line.depth for line in proof])
-    return (
-        knobs.min_lines <= len(proof) <= knobs.max_lines
-        and min_lines >= min(knobs.min_lines, LONG)
-        and knobs.min_depth <= depth <= knobs.max_depth
-    )

@@ -16,7 +16,7 @@ from lmgym.records import StepVerdict
 from lmgym.tasks.proof.guide import guide
 from lmgym.tasks.proof.play import Played, ProofReference
 
-MAX_STATES: Final = 2_000
+MAX_STATES: Final = 500
 """States of a search for a shortest proof."""
 
 _UNREADABLE: Final = ("unparsed", "overlong", "long", "syntax", "formula", "budget")

@@ -57,12 +57,17 @@ LEVELS: Final[Mapping[int, Knobs]] = {
     5: Knobs(min_lines=4, max_lines=6, min_depth=1, max_depth=1, num_atoms=4, logic="intuitionistic"),
     6: Knobs(min_lines=5, max_lines=8, min_depth=1, max_depth=2, num_atoms=4, logic="intuitionistic"),
     7: Knobs(min_lines=2, max_lines=6, max_depth=2, logic="classical"),
-    8: Knobs(min_lines=6, max_lines=9, min_depth=1, max_depth=2, num_atoms=4, num_distractors=1),
+    8: Knobs(
+        min_lines=6, max_lines=9, min_depth=1, max_depth=2, num_atoms=4, num_distractors=1,
+        max_states=50,
+    ),
     9: Knobs(
         min_lines=7, max_lines=11, min_depth=1, max_depth=3, num_atoms=5, num_distractors=2,
-        logic="classical",
+        logic="classical", max_states=30,
     ),
-    10: Knobs(min_lines=9, max_lines=14, min_depth=2, max_depth=4, num_atoms=5, num_distractors=3),
+    10: Knobs(
+        min_lines=9, max_lines=14, min_depth=2, max_depth=4, num_atoms=5, num_distractors=3, max_states=20,
+    ),
 }  # fmt: skip
 """The knobs of each level."""
 
