@@ -28,7 +28,7 @@ UNPARSED = StepVerdict("unparsed", "unparsed")
 UNPROVED = StepVerdict("wrong", "unproved")
 MAX_LINE_CHARS = MAX_SENTENCE_CHARS + 40
 
-_LINE = re.compile(r"(?:(\d{1,4})\. ?)?(.+?) ?\((\d{1,4}(?:, ?\d{1,4}){0,2})\)\.?")
+_LINE = re.compile(r"(?:(\d{1,4})\. ?)?(.+?) ?\((\d{1,4}(?:, ?\d{1,4}){0,2})\)\.?", re.ASCII)
 _CAN_BE = re.compile(r"can be (true|false):([a-z, -]*)")
 
 

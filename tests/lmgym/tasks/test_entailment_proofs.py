@@ -118,6 +118,7 @@ CHAIN = pose("Every bink is a wug. Every wug is furry. Tova is a bink. Rex is lo
         ("Tova is furry. (0,1)\ntrue", "unproved"),
         ("Tova is a wug. (1,3)\nTova is furry. (0,2)\ntrue", "unproved"),  # no line has that number
         ("Tova is a wug. (1,3)\nTova is furry. (2,6)\ntrue", "unproved"),
+        ("Tova is a wug. (1,٣)\nTova is furry. (2,5)\ntrue", "unproved"),  # a digit, but not one of ours
         ("Tova is furry. (1,2,3,4)\ntrue", "unproved"),
         ("Every bink is furry. (1,2)\n" * 300 + "true", "unproved"),
         ("Tova is furry. (2,5)\n" * 2000 + "true", "overlong"),
