@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import pytest
 
 import lmgym  # noqa: F401
 from lmgym.envs.setup import SHARED_OPTIONS, make_setup
 from lmgym.envs.vector import TokenVectorEnv
+from lmgym.tasks.base import Task
+from lmgym.tasks.equation import Equation
+from lmgym.tasks.lean import Lean
+from lmgym.tasks.metamath import Metamath
 from lmgym.tasks.probes import Echo, Guess
+from lmgym.tasks.proof import Proof
+from lmgym.tasks.rocq import Rocq
 from lmgym.tokenization import make_tokenizer
 
 PAGE = (Path(__file__).parents[3] / "docs" / "environments.md").read_text("utf-8")
@@ -60,6 +68,14 @@ def test_the_options_of_reset_are_those_of_the_page() -> None:
     )
     named = set(re.findall(r"`(\w+)`", " ".join(cells("option | meaning"))))
     assert named == {"split", "problem_index", "row", "reset_mask"}
+
+
+@pytest.mark.parametrize("task", [Proof, Equation, Metamath, Rocq, Lean])
+def test_provers_name_their_options_alike(task: type[Task]) -> None:
+    named = set(re.findall(r"`(\w+)`", " ".join(cells("option of several turns"))))
+    options = inspect.signature(task).parameters
+    assert {"turn", "feedback", "max_refusals"} <= named & set(options)
+    assert {name for name in options if name.startswith(("turn", "feedback", "spare", "max_ref"))} <= named
 
 
 def test_the_example_says_what_comes() -> None:
