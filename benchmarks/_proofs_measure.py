@@ -35,7 +35,7 @@ from lmgym_agents.search.token_expander import TokenExpander
 from lmgym_agents.search.valued_expander import ValuedExpander
 from lmgym_agents.state_model import PolicyStates
 
-BUDGETS = (32, 64, 128, 256, 512, 1024)
+BUDGETS = (32, 64, 128, 256, 512)
 LEVEL = 2
 OPTIONS = ("min_lines=1", "max_lines=2")
 """Of the environment: proofs of one or two lines, with a premise that nothing needs."""
@@ -163,7 +163,6 @@ METHODS: tuple[Method, ...] = (
     Method("greedy", {"method": "greedy", "accept": "any"}, "#222222"),
     Method("best of n", {"method": "best_of_n", "samples": 512}, "#8A8A8A"),
     Method("Levin over tokens", {"method": "levin", **_TOKENS}, "#E69F00"),
-    Method("MCTS over tokens, value", {"method": "mcts", "values": "model", **_TOKENS}, "#8FD0BC"),
     Method("MCTS over 8 sampled lines, value", {"method": "mcts", "values": "model", **_SAMPLED}, "#009E73"),
     Method("A* over 8 sampled lines, value", {**_A_STAR, **_SAMPLED}, "#CC79A7"),
     Method("A*, value of lines", {**_TOKENS}, "#0072B2", by_line="model"),

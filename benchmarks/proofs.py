@@ -52,9 +52,13 @@ SEARCHED = ("value", "ppo")
 """The first is the policy of SFT with a value head that was trained by itself."""
 SHARED = "--device cpu --threads 1 --optimizer muon --no-tensorboard --eval-splits test ood_length"
 SFT = "--learning-rate 5e-3 --warmup-iterations 10 --batch-rows 64 --eval-problems 100"
-WARM_START = "--iterations 800 --until-accuracy 0.3 --evaluate-every 25 --validation-problems 100"
+WARM_START = {
+    "proof": "--iterations 800 --until-accuracy 0.15 --evaluate-every 10 --validation-problems 200",
+    "line": "--iterations 800 --until-accuracy 0.25 --evaluate-every 25 --validation-problems 200",
+}
+"""By the action. Where SFT has come further with whole proofs, PPO gains little."""
 PPO = (
-    "--learning-rate 2e-3 --value-coefficient 1.0 --num-envs 512 --iterations 128 "
+    "--learning-rate 1e-3 --value-coefficient 1.0 --num-envs 512 --minibatches 2 --iterations 64 "
     "--kl-rows 0 --eval-problems 400"
 )
 VALUE = (
@@ -63,7 +67,7 @@ VALUE = (
 )
 """The policy stays as it is; its value head learns what episodes of it are worth."""
 MORE = "--iterations 500"
-"""Without a halt; the warm start takes about 150."""
+"""Without a halt; the warm start takes about 100."""
 WHEN = {"value": "before", "ppo": "after"}
 GUIDED = ("A*, value of lines", "A* over 8 sampled lines, value", "MCTS over 8 sampled lines, value")
 POINTS = 40
@@ -78,7 +82,7 @@ class Options:
     only: tuple[Part, ...] = ()
     """learning, search; none: both"""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """of the models; search goes with the first"""
+    """of the models; search and more demonstrations go with the first"""
     problems: int = 400
     """held-out problems of each split for greedy decoding"""
     search_problems: int = 200
@@ -94,7 +98,9 @@ class Options:
 def make_command(model: Model, out: Path) -> list[str]:
     """Returns the arguments of `lmgym` that train a model."""
     start = "nano" if model.stage in ("sft", "more") else str(model.of("sft").folder(out) / "model")
-    own = {"sft": f"{SFT} {WARM_START}", "ppo": PPO, "value": VALUE, "more": f"{SFT} {MORE}"}[model.stage]
+    own = {"sft": f"{SFT} {WARM_START[model.turn]}", "ppo": PPO, "value": VALUE, "more": f"{SFT} {MORE}"}[
+        model.stage
+    ]
     return [
         "train", "ppo" if model.stage in ("ppo", "value") else "sft",
         "--env", "lmgym/Proof-v0", "--level", str(LEVEL),
@@ -141,7 +147,7 @@ def count_demonstrations(model: Model, out: Path) -> int:
 
 def summarise_learning(measured: Measurements, options: Options) -> list[dict[str, Any]]:
     """Returns a row for each turn, stage and split: the rates of the seeds, and their problems together."""
-    groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for row in measured.rows("greedy"):
         if row["seed"] in options.seeds and row["asked"] == options.problems:
             groups.setdefault((row["turn"], row["stage"], row["split"]), []).append(row)
@@ -153,7 +159,7 @@ def summarise_learning(measured: Measurements, options: Options) -> list[dict[st
                 have = lines.setdefault(number, [0, 0])
                 have[0], have[1] = have[0] + right, have[1] + total
         models = [Model(turn, stage, row["seed"]) for row in group]
-        row = {
+        found: dict[str, Any] = {
             "part": "learning", "turn": turn, "stage": stage, "split": split, "level": LEVEL,
             "by_seed": {
                 str(one["seed"]): wilson_interval(one["right"], one["problems"])._asdict() for one in group
@@ -164,10 +170,10 @@ def summarise_learning(measured: Measurements, options: Options) -> list[dict[st
             "command": "lmgym " + shlex.join(make_command(models[0], options.out)),
         }  # fmt: skip
         if stage == "ppo":
-            row["curves"] = [read_curve(model, options.out) for model in models]
+            found["curves"] = [read_curve(model, options.out) for model in models]
         else:
-            row["demonstrations"] = [count_demonstrations(model, options.out) for model in models]
-        rows.append(row)
+            found["demonstrations"] = [count_demonstrations(model, options.out) for model in models]
+        rows.append(found)
     return rows
 
 
@@ -245,7 +251,7 @@ def plan(options: Options) -> list[list[Model]]:
     ]  # fmt: skip
     if "learning" not in options.only:
         chains[TURNS.index("line")].insert(1, Model("line", "value", first))
-    return chains + [[Model(turn, "more", seed)] for seed in options.seeds for turn in TURNS]
+    return chains + [[Model(turn, "more", first)] for turn in TURNS]
 
 
 def run(options: Options, measured: Measurements, console: Console) -> None:
