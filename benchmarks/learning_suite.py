@@ -1,10 +1,10 @@
-"""Does a tiny model improve under PPO in every environment? One run and one curve an environment.
+"""Does a tiny model improve under PPO in every environment? One run and one curve a recipe.
 
 Each run is a command that anyone can type: `lmgym train ppo` with a small Llama-type model, which is first
 trained on demonstrations to a low level of skill (SFT) and then by PPO on the environment's own reward.
 Success is greedy, on held-out problems, before PPO and after it.
 
-    python benchmarks/learning_suite.py                      # all, two at a time; about 20 minutes
+    python benchmarks/learning_suite.py                      # all, two at a time; about 30 minutes
     python benchmarks/learning_suite.py --only Order-v0 Maze-v0
     python benchmarks/learning_suite.py --draw-only          # the picture and the record from what was run
 
@@ -43,6 +43,8 @@ SHARED = (
 """Options of every run, unless a recipe gives its own."""
 SUMS = "runs/learning_suite/sums.jsonl"
 """A file of sums for Dataset-v0, which this program writes."""
+PROOFS = "--level 2 --option min_lines=1 --option max_lines=2"
+"""Proofs of one or two lines; see benchmarks/proofs.py."""
 POINTS = 60
 """Points of a curve that are kept in the record."""
 
@@ -55,6 +57,15 @@ class Recipe:
     """of the environment, without the namespace"""
     options: str
     """of `lmgym train ppo`, beside the shared ones"""
+    sft: str = ""
+    """of an `lmgym train sft` before, in place of PPO's own warm start"""
+    variant: str = ""
+    """tells recipes of the same environment apart"""
+
+    @property
+    def label(self) -> str:
+        """What --only, folders and pictures call it, such as Proof-v0-line."""
+        return f"{self.name}-{self.variant}" if self.variant else self.name
 
 
 RECIPES: tuple[Recipe, ...] = (
@@ -83,15 +94,27 @@ RECIPES: tuple[Recipe, ...] = (
         "--level 1 --option style=worked --warm-start 0.2 --sft.iterations 800 --num-envs 512 "
         "--iterations 60",
     ),
+    *(
+        Recipe(
+            "Proof-v0",
+            f"{PROOFS} --option turn={turn} --learning-rate 1e-3 --num-envs 512 --minibatches 2 "
+            "--iterations 64 --kl-rows 0 --eval-problems 400 --eval-splits test ood_length",
+            sft=f"{PROOFS} --option turn={turn} --model nano --device cpu --threads 1 --optimizer muon "
+            "--learning-rate 5e-3 --warmup-iterations 10 --batch-rows 64 --iterations 800 "
+            f"--until-accuracy {skill} --validation-problems 200 --eval-problems 100",
+            variant=turn,
+        )
+        for turn, skill in (("proof", "0.15 --evaluate-every 10"), ("line", "0.25 --evaluate-every 25"))
+    ),
 )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """Runs PPO in every environment and records one curve each."""
+    """Runs PPO by every recipe and records one curve each."""
 
     only: tuple[str, ...] = ()
-    """names of environments, such as Order-v0; none: all that have a recipe"""
+    """names of recipes, such as Order-v0 or Proof-v0-line; none: all"""
     out: Path = Path("runs/learning_suite")
     """folder of the runs"""
     jobs: int = 2
@@ -102,26 +125,26 @@ class Options:
     """run nothing; record and draw what is there"""
 
 
-def make_command(recipe: Recipe, options: Options) -> list[str]:
-    """Returns the arguments of `lmgym` for a recipe; a recipe's own options take the place of shared ones."""
+def folder_of(recipe: Recipe, options: Options, stage: str = "") -> Path:
+    """Returns the run folder of a recipe, or of its stage "-sft"."""
+    return options.out / f"{recipe.label.lower()}{stage}-seed{options.seed}"
+
+
+def make_commands(recipe: Recipe, options: Options) -> list[list[str]]:
+    """Returns the arguments of `lmgym`, a list for each run; a recipe's own options go before shared ones."""
     own = shlex.split(recipe.options)
+    if recipe.sft:
+        own += ["--model", str(folder_of(recipe, options, "-sft") / "model")]
     named = {word for word in own if word.startswith("--")}
     shared = shlex.split(SHARED)
     kept = [word for name, value in zip(shared[::2], shared[1::2], strict=True) if name not in named
             for word in (name, value)]  # fmt: skip
-    folder = str(options.out / f"{recipe.name.lower()}-seed{options.seed}")
-    return [
-        "train",
-        "ppo",
-        "--env",
-        f"lmgym/{recipe.name}",
-        *own,
-        *kept,
-        "--seed",
-        str(options.seed),
-        "--out",
-        folder,
-    ]
+    env, seed = ["--env", f"lmgym/{recipe.name}"], ["--seed", str(options.seed)]
+    ppo = ["train", "ppo", *env, *own, *kept, *seed, "--out", str(folder_of(recipe, options))]
+    if not recipe.sft:
+        return [ppo]
+    sft = ["train", "sft", *env, *shlex.split(recipe.sft), *seed]
+    return [[*sft, "--out", str(folder_of(recipe, options, "-sft"))], ppo]
 
 
 def write_sums() -> None:
@@ -133,24 +156,25 @@ def write_sums() -> None:
 
 
 def run(recipe: Recipe, options: Options) -> float:
-    """Runs a recipe, or goes on with its run; returns the seconds that it took here."""
-    folder = options.out / f"{recipe.name.lower()}-seed{options.seed}"
-    arguments = make_command(recipe, options)
-    if (folder / "config.json").exists():
-        arguments.append("--resume")
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    """Runs a recipe, or goes on with its runs; returns the seconds that it took here."""
     start = time.perf_counter()
-    with (folder.parent / f"{folder.name}.log").open("ab") as log:
-        command = [sys.executable, "-m", "lmgym", *arguments]
-        done = subprocess.run(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, check=False)
-    if done.returncode:
-        raise RuntimeError(f"lmgym {shlex.join(arguments)} ended with {done.returncode}; see {log.name}")
+    for arguments in make_commands(recipe, options):
+        folder = ROOT / arguments[-1]
+        if (folder / "evaluation.json").exists():
+            continue
+        resume = ["--resume"] if (folder / "config.json").exists() else []
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with (folder.parent / f"{folder.name}.log").open("ab") as log:
+            command = [sys.executable, "-m", "lmgym", *arguments, *resume]
+            done = subprocess.run(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, check=False)
+        if done.returncode:
+            raise RuntimeError(f"lmgym {shlex.join(arguments)} ended with {done.returncode}; see {log.name}")
     return time.perf_counter() - start
 
 
 def read_run(recipe: Recipe, options: Options) -> dict[str, Any] | None:
     """Returns the record of a finished run, None if there is none."""
-    folder = options.out / f"{recipe.name.lower()}-seed{options.seed}"
+    folder = ROOT / folder_of(recipe, options)
     if not (folder / "evaluation.json").exists():
         return None
     findings = json.loads((folder / "evaluation.json").read_text("utf-8"))
@@ -163,10 +187,14 @@ def read_run(recipe: Recipe, options: Options) -> dict[str, Any] | None:
         curve.append(
             [round(tokens), round(seconds, 1), round(update["success"], 4), round(update["reward"], 4)]
         )
+    if recipe.sft:
+        first = json.loads((ROOT / folder_of(recipe, options, "-sft") / "evaluation.json").read_text("utf-8"))
+        findings = {"start": first["start"], "sft": findings["start"], "ppo": findings["ppo"]}
     start, before, after = (next(iter(findings[name].values())) for name in ("start", "sft", "ppo"))
     return {
         "environment": f"lmgym/{recipe.name}",
-        "command": "lmgym " + shlex.join(make_command(recipe, options)),
+        "recipe": recipe.label,
+        "command": " && ".join(f"lmgym {shlex.join(words)}" for words in make_commands(recipe, options)),
         "untrained": start["success"],
         "before": before["success"],
         "after": after["success"],
@@ -190,7 +218,7 @@ def thin(curve: Sequence[list[float]]) -> list[list[float]]:
 
 
 def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draws one panel an environment: success while training, and greedy success before and after."""
+    """Draws one panel a recipe: success while training, and greedy success before and after."""
     columns = min(5, len(rows))
     lines = -(-len(rows) // columns)
     figure = Figure(figsize=(3.1 * columns, 2.5 * lines + 0.5), layout="constrained")
@@ -205,7 +233,7 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
                 [place], [rate["mean"]], yerr=[[rate["mean"] - rate["low"]], [rate["high"] - rate["mean"]]],
                 fmt="o", ms=4, color="#D55E00", capsize=3, clip_on=False, zorder=3,
             )  # fmt: skip
-        name = row["environment"].removeprefix("lmgym/")
+        name = row["recipe"]
         axis.set_title(f"{name}: {row['before']['mean']:.0%} to {row['after']['mean']:.0%}", fontsize=10)
         axis.set_ylim(0, 1.02)
         axis.xaxis.set_major_locator(MaxNLocator(4))
@@ -223,11 +251,11 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 def main(options: Options) -> None:
     """Runs, records, draws."""
     console = Console(highlight=False)
-    names = [recipe.name for recipe in RECIPES]
+    names = [recipe.label for recipe in RECIPES]
     for name in options.only:
         if name not in names:
-            raise UnknownNameError("environment with a recipe", name, names)
-    chosen = [recipe for recipe in RECIPES if not options.only or recipe.name in options.only]
+            raise UnknownNameError("recipe", name, names)
+    chosen = [recipe for recipe in RECIPES if not options.only or recipe.label in options.only]
     todo = [] if options.draw_only else [r for r in chosen if read_run(r, options) is None]
     write_sums()
     with ThreadPoolExecutor(options.jobs) as pool:
@@ -239,17 +267,17 @@ def main(options: Options) -> None:
                 seconds = future.result()
                 row = read_run(recipe, options)
             except RuntimeError as error:
-                console.print(f"{number}/{len(todo)} {recipe.name}: {error}")
+                console.print(f"{number}/{len(todo)} {recipe.label}: {error}")
             if row is not None:
                 rates = f"{row['before']['mean']:.1%} to {row['after']['mean']:.1%}"
-                console.print(f"{number}/{len(todo)} {recipe.name}: {rates} in {seconds:.0f} s")
+                console.print(f"{number}/{len(todo)} {recipe.label}: {rates} in {seconds:.0f} s")
     rows = [row for recipe in RECIPES if (row := read_run(recipe, options)) is not None]
     if not rows:
         return
-    table = Table("environment", "start", "SFT", "PPO", "95 %", "s", "rose")
+    table = Table("recipe", "start", "SFT", "PPO", "95 %", "s", "rose")
     for row in rows:
         table.add_row(
-            row["environment"], f"{row['untrained']['mean']:.1%}", f"{row['before']['mean']:.1%}",
+            row["recipe"], f"{row['untrained']['mean']:.1%}", f"{row['before']['mean']:.1%}",
             f"{row['after']['mean']:.1%}", f"{row['after']['low']:.1%} to {row['after']['high']:.1%}",
             f"{row['ppo_seconds']:.0f}", "yes" if row["improved"] else "no",
         )  # fmt: skip
@@ -257,7 +285,7 @@ def main(options: Options) -> None:
     if not options.only:
         improved = sum(row["improved"] for row in rows)
         mark = make_mark(
-            "environments in which PPO improves a tiny model", improved, "count", at_least=len(RECIPES)
+            "recipes by which PPO improves a tiny model", improved, "count", at_least=len(RECIPES)
         )
         write_record("learning_suite", rows, [mark])
         draw(rows, ROOT / "docs" / "learning_suite.png")
