@@ -40,6 +40,8 @@ LEVEL = 2
 OPTIONS = ("min_lines=1", "max_lines=2")
 """Of the environment: proofs of one or two lines, with a premise that nothing needs."""
 SPLITS = ("test", "ood_length")
+SEARCHED = (("value", "test"), ("ppo", "test"), ("ppo", "ood_length"))
+"""Stages and splits; "value" is the policy of SFT with a value head that was trained by itself."""
 MAX_STATES = 400
 """Of the search for the exact distance."""
 MIN_VALUE = 0.02
@@ -227,32 +229,33 @@ def measure_greedy(model: Model, out: Path, asked: int, measured: Measurements, 
         console.print(f"{model.turn} {model.stage} seed {model.seed}, {split}: {rate}")
 
 
-def measure_search(model: Model, out: Path, asked: int, measured: Measurements, console: Console) -> None:
+def measure_search(
+    model: Model, split: str, out: Path, asked: int, measured: Measurements, console: Console
+) -> None:
     """Runs every method once; a search that ends with the first proof gives the curve over all budgets.
 
     A refused line ends an episode here, for every method but greedy: a search has other lines to try.
     """
     free = _make_parts(model, out)
     strict = _make_parts(model, out, "max_refusals=1")
-    for split in SPLITS:
-        problems = distinct_problems(strict.transitions.task, split, asked)
-        for method in METHODS:
-            what = {"kind": "search", "turn": model.turn, "stage": model.stage, "seed": model.seed,
-                    "split": split, "asked": asked, "method": method.name}  # fmt: skip
-            if measured.has(**what):
-                continue
-            parts = free if method.name == "greedy" else strict
-            start = time.perf_counter()
-            results = _make_method(method, parts, BUDGETS[-1]).search(problems, seed=0)
-            seconds = round(time.perf_counter() - start, 1)
-            is_right = [verdict.status == "correct" for verdict in judge(results, parts.transitions)]
-            used = [result.num_tokens for result in results]
-            rows = []
-            for budget in BUDGETS:
-                solved = sum(right and tokens <= budget for right, tokens in zip(is_right, used, strict=True))
-                tokens = math.fsum(min(budget, tokens) for tokens in used) / len(used)
-                rows.append({**what, "budget": budget, "problems": len(problems), "right": solved,
-                             "tokens": round(tokens, 1), "seconds": seconds})  # fmt: skip
-            measured.add(rows)
-            rates = ", ".join(f"{row['budget']}: {row['right'] / row['problems']:.1%}" for row in rows)
-            console.print(f"{model.stage} {split} {method.name}: {rates}  ({seconds:.0f} s)")
+    problems = distinct_problems(strict.transitions.task, split, asked)
+    for method in METHODS:
+        what = {"kind": "search", "turn": model.turn, "stage": model.stage, "seed": model.seed,
+                "split": split, "asked": asked, "method": method.name}  # fmt: skip
+        if measured.has(**what):
+            continue
+        parts = free if method.name == "greedy" else strict
+        start = time.perf_counter()
+        results = _make_method(method, parts, BUDGETS[-1]).search(problems, seed=0)
+        seconds = round(time.perf_counter() - start, 1)
+        is_right = [verdict.status == "correct" for verdict in judge(results, parts.transitions)]
+        used = [result.num_tokens for result in results]
+        rows = []
+        for budget in BUDGETS:
+            solved = sum(right and tokens <= budget for right, tokens in zip(is_right, used, strict=True))
+            tokens = math.fsum(min(budget, tokens) for tokens in used) / len(used)
+            rows.append({**what, "budget": budget, "problems": len(problems), "right": solved,
+                         "tokens": round(tokens, 1), "seconds": seconds})  # fmt: skip
+        measured.add(rows)
+        rates = ", ".join(f"{row['budget']}: {row['right'] / row['problems']:.1%}" for row in rows)
+        console.print(f"{model.stage} {split} {method.name}: {rates}  ({seconds:.0f} s)")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from _proofs_measure import BUDGETS, METHODS
+from _proofs_measure import BUDGETS, METHODS, SEARCHED
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -21,7 +21,6 @@ STAGES = {
     "ppo": ("then PPO", "#0072B2"),
     "more": ("more SFT instead", "#E69F00"),
 }
-SEARCHED = (("value", "test"), ("ppo", "test"), ("ppo", "ood_length"))
 MODEL_NAMES = {"value": "before PPO", "ppo": "after PPO"}
 SPLIT_NAMES = {"test": "lengths trained on", "ood_length": "longer proofs"}
 

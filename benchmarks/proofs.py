@@ -32,6 +32,7 @@ from _proofs_measure import (
     BUDGETS,
     LEVEL,
     OPTIONS,
+    SEARCHED,
     Measurements,
     Model,
     measure_greedy,
@@ -48,8 +49,6 @@ ROOT = Path(__file__).resolve().parents[1]
 TURNS = ("proof", "line")
 LEARNED = ("sft", "ppo", "more")
 """Demonstrations; then PPO; as many more demonstrations instead."""
-SEARCHED = ("value", "ppo")
-"""The first is the policy of SFT with a value head that was trained by itself."""
 SHARED = "--device cpu --threads 1 --optimizer muon --no-tensorboard --eval-splits test ood_length"
 SFT = "--learning-rate 5e-3 --warmup-iterations 10 --batch-rows 64 --eval-problems 100"
 WARM_START = {
@@ -69,7 +68,7 @@ VALUE = (
 MORE = "--iterations 500"
 """Without a halt; the warm start takes about 100."""
 WHEN = {"value": "before", "ppo": "after"}
-GUIDED = ("A*, value of lines", "A* over 8 sampled lines, value", "MCTS over 8 sampled lines, value")
+GUIDED = ("A*, value of lines", "MCTS over 8 sampled lines, value")
 POINTS = 40
 """Points of a curve that are kept in the record."""
 Part = Literal["learning", "search"]
@@ -205,7 +204,7 @@ def make_marks(rows: Sequence[Mapping[str, Any]]) -> list[Mark]:
             )
         )
     found = [row for row in rows if row["part"] == "search" and row["split"] == "test"]
-    for stage in SEARCHED:
+    for stage in WHEN:
         best = {row["method"]: row for row in found if row["stage"] == stage and row["budget"] == BUDGETS[-1]}
         for name in GUIDED:
             if name in best and "greedy" in best:
@@ -270,10 +269,10 @@ def run(options: Options, measured: Measurements, console: Console) -> None:
             for model in chain:
                 if model.stage in LEARNED and options.only != ("search",):
                     measure_greedy(model, out, options.problems, measured, console)
-            for model in chain:
-                is_searched = model.turn == "line" and model.seed == options.seeds[0]
-                if is_searched and model.stage in SEARCHED and options.only != ("learning",):
-                    measure_search(model, out, options.search_problems, measured, console)
+            is_searched = chain[0] == Model("line", "sft", options.seeds[0])
+            for stage, split in SEARCHED if is_searched and options.only != ("learning",) else ():
+                model = chain[0].of(stage)
+                measure_search(model, split, out, options.search_problems, measured, console)
 
 
 def main(options: Options) -> None:
