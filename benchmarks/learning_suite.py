@@ -287,7 +287,7 @@ def main(options: Options) -> None:
         mark = make_mark(
             "recipes by which PPO improves a tiny model", improved, "count", at_least=len(RECIPES)
         )
-        write_record("learning_suite", rows, [mark])
+        write_record("learning_suite", rows, [mark], command="python benchmarks/learning_suite.py")
         draw(rows, ROOT / "docs" / "learning_suite.png")
 
 

@@ -290,7 +290,7 @@ def main(options: Options) -> None:
         console.print(f"{'holds' if mark['holds'] else 'MISSED'}: {mark['name']} {mark['value']:.3g}")
     is_whole = not options.only and options.seeds == Options().seeds
     if is_whole:
-        write_record("proofs", rows, marks)
+        write_record("proofs", rows, marks, command="python benchmarks/proofs.py")
     draw(rows, (ROOT / "docs" if is_whole else options.out) / "proofs_learning.png")
 
 
