@@ -24,7 +24,7 @@ from rich.table import Table
 from lmgym.errors import EmptyProblemSetError
 from lmgym.logic.metamath import read_database, verify_database
 from lmgym.tasks.metamath import Metamath
-from lmgym.tasks.metamath.library import PRESETS, Library
+from lmgym.tasks.metamath.collection import PRESETS, Collection
 
 NAME = "metamath"
 NUM_PROBLEMS = 1024
@@ -42,12 +42,12 @@ def time_of_program(program: str, path: Path, folder: Path) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def time_of_library(preset: str, proof_format: str) -> float | None:
+def time_of_collection(preset: str, proof_format: str) -> float | None:
     """Returns the processor seconds that problems of a database take to prepare once it is read."""
     database = read_database(PRESETS[preset])
     start = time.process_time()
     try:
-        _ = Library(preset, database, proof_format).bounds
+        _ = Collection(preset, database, proof_format).bounds
     except EmptyProblemSetError:
         return None
     return time.process_time() - start
@@ -76,7 +76,7 @@ def measure(preset: str, num_rounds: int) -> dict[str, Any]:
         if program is not None:
             with tempfile.TemporaryDirectory() as folder:
                 others.append(time_of_program(program, PRESETS[preset], Path(folder)))
-    essential = time_of_library(preset, "essential")
+    essential = time_of_collection(preset, "essential")
     return {
         "database": preset,
         "theorems": len(database.theorems),
@@ -84,7 +84,7 @@ def measure(preset: str, num_rounds: int) -> dict[str, Any]:
         "verify_s": round(min(verifying), 4),
         "theorems_per_s": round(len(database.theorems) / (min(reading) + min(verifying))),
         "program_s": round(min(others), 4) if others else None,
-        "normal_s": round(time_of_library(preset, "normal") or 0.0, 3),
+        "normal_s": round(time_of_collection(preset, "normal") or 0.0, 3),
         "essential_s": None if essential is None else round(essential, 3),
         "problems_per_s": round(problems_per_s(preset)),
     }

@@ -11,7 +11,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from lmgym.tasks.metamath.library import PRESETS
+from lmgym.tasks.metamath.collection import PRESETS
 
 _COMMENT = re.compile(r"\$\(.*?\$\)", re.DOTALL)
 _ERROR = re.compile(r'\?Error on line \d+ of file "[^"]*" at statement \d+, label "([^"]+)"')

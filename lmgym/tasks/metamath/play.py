@@ -14,8 +14,8 @@ import numpy as np
 
 from lmgym.logic.metamath import Assertion, Refusal
 from lmgym.records import Problem, StepVerdict, Turn
+from lmgym.tasks.metamath.collection import Collection, Lemma
 from lmgym.tasks.metamath.formats import Format
-from lmgym.tasks.metamath.library import Lemma, Library
 
 EMPTY = Refusal("unparsed", "no label")
 
@@ -70,12 +70,12 @@ class Way:
 
 
 class Rules:
-    """The moves of a library's theorems."""
+    """The moves of a collection's theorems."""
 
-    def __init__(self, library: Library) -> None:
-        self.library = library
-        self.format = library.format
-        self._lemmas = {lemma.theorem.label: lemma for lemma in library.lemmas}
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+        self.format = collection.format
+        self._lemmas = {lemma.theorem.label: lemma for lemma in collection.lemmas}
         self._ways = lru_cache(maxsize=256)(self._make_way)
 
     def _make_way(self, label: str) -> Way:

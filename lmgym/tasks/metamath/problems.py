@@ -1,4 +1,4 @@
-"""Problems out of a library's theorems: which ones a split has, and what their prompts list."""
+"""Problems out of a collection's theorems: which ones a split has, and what their prompts list."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from lmgym.errors import EmptyProblemSetError
 from lmgym.logic.metamath import Assertion
 from lmgym.tasks.base import HASHED_SPLITS, split_of
-from lmgym.tasks.metamath.library import Lemma, Library
+from lmgym.tasks.metamath.collection import Collection, Lemma
 from lmgym.tasks.metamath.play import MetamathReference
 from lmgym.tasks.metamath.text import Statement, write_assertion, write_goal, write_hypothesis, write_prompt
 from lmgym.tasks.stream import Draft, Words
@@ -20,21 +20,21 @@ class Poser:
     """Makes problems of a level's theorems."""
 
     def __init__(
-        self, library: Library, level: int, distractors: int | None, spare: int | None, preface: str
+        self, collection: Collection, level: int, distractors: int | None, spare: int | None, preface: str
     ) -> None:
         """Sets what is posed; ``spare`` turns are announced in the prompt, None: it speaks of no turns."""
-        self._library = library
+        self._collection = collection
         self._level = level
         self._distractors = distractors
         self._spare = spare
         self._preface = preface
-        self._has_variables = library.format.is_usable_syntax
+        self._has_variables = collection.format.is_usable_syntax
         self._statements: dict[str, Statement] = {}
-        posed = library.at_level(level)
+        posed = collection.at_level(level)
         self.by_split = {
             split: [lemma for lemma in posed if split_of(lemma.key) == split] for split in HASHED_SPLITS
         }
-        self.by_split["ood_length"] = library.beyond(level)
+        self.by_split["ood_length"] = collection.beyond(level)
         self.lemmas = [lemma for lemmas in self.by_split.values() for lemma in lemmas]
         self.max_labels = max(len(lemma.proof) for lemma in self.lemmas)
 
@@ -43,15 +43,15 @@ class Poser:
         """What decides the problems."""
         spare = "" if self._spare is None else f",spare_labels={self._spare}"
         return (
-            f"Metamath({self._library.name},{self._library.digest},{self._library.format.name},"
+            f"Metamath({self._collection.name},{self._collection.digest},{self._collection.format.name},"
             f"level={self._level},num_distractors={self._distractors},instruct={bool(self._preface)}{spare})"
         )
 
     @cached_property
     def _candidates(self) -> list[Assertion]:
         """What may be listed without need: logical statements, in the database's order."""
-        assertions = self._library.database.assertions.values()
-        return [assertion for assertion in assertions if self._library.is_logical(assertion)]
+        assertions = self._collection.database.assertions.values()
+        return [assertion for assertion in assertions if self._collection.is_logical(assertion)]
 
     @cached_property
     def _numbers(self) -> list[int]:
@@ -67,7 +67,7 @@ class Poser:
         if not lemmas:
             sizes = {name: len(found) for name, found in self.by_split.items()}
             raise EmptyProblemSetError(
-                f"split {split!r} holds no theorem of {self._library.name} at level {self._level}. Use "
+                f"split {split!r} holds no theorem of {self._collection.name} at level {self._level}. Use "
                 f"another split, level or database (theorems in each split: {sizes})."
             )
         words = Words(rng)
@@ -107,7 +107,7 @@ class Poser:
         return self._statements[label]
 
     def _make_statement(self, lemma: Lemma) -> Statement:
-        theorem, assertions = lemma.theorem, self._library.database.assertions
+        theorem, assertions = lemma.theorem, self._collection.database.assertions
         used = set(lemma.proof)
         mandatory = {hypothesis.label for hypothesis in theorem.hypotheses}
         floating = [

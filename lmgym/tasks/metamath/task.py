@@ -14,8 +14,8 @@ from lmgym.errors import InvalidValueError
 from lmgym.grading.derivation import MAX_LINES, TOO_MANY, cut_lines
 from lmgym.records import Problem, StepVerdict, Transcript, Turn, Verdict
 from lmgym.tasks.base import HASHED_SPLITS, Response, Task, check_split, unfinished
+from lmgym.tasks.metamath.collection import MAX_LEVEL, PRESETS, load_collection
 from lmgym.tasks.metamath.formats import FORMATS
-from lmgym.tasks.metamath.library import MAX_LEVEL, PRESETS, load_library
 from lmgym.tasks.metamath.play import PlayState, Rules
 from lmgym.tasks.metamath.problems import Poser
 from lmgym.tasks.metamath.text import (
@@ -104,17 +104,17 @@ class Metamath(Task):
         check_choice("prompt_style", prompt_style, ("plain", "instruct"))
         self._quality = check_fraction("demonstration_quality", demonstration_quality)
         check_int("level", level, 1, MAX_LEVEL)
-        self._library = load_library(source, self._format)
-        self._level = check_int("level", level, 1, len(self._library.bounds))
+        self._collection = load_collection(source, self._format)
+        self._level = check_int("level", level, 1, len(self._collection.bounds))
         self._options: dict[str, object] = dict(
             preset=preset, path=path, proof_format=proof_format, turn=turn, num_distractors=num_distractors,
             feedback=feedback, spare_labels=spare_labels, max_refusals=max_refusals,
             prompt_style=prompt_style, demonstration_quality=demonstration_quality,
         )  # fmt: skip
-        self._rules = Rules(self._library)
+        self._rules = Rules(self._collection)
         spare = self._spare if self._turn == "label" else None
         preface = write_instructions(self._format, self._turn) if prompt_style == "instruct" else ""
-        self._poser = Poser(self._library, self._level, self._distractors, spare, preface)
+        self._poser = Poser(self._collection, self._level, self._distractors, spare, preface)
         self._stream = ProblemStream(self._poser.name, self._poser.draw_block)
 
     @property
@@ -156,7 +156,7 @@ class Metamath(Task):
     def default_max_new_tokens(self) -> int:
         if self._turn == "proof":
             return max(len(" ".join(lemma.proof)) for lemma in self._poser.lemmas) + 1
-        return self._library.max_label_chars + 1
+        return self._collection.max_label_chars + 1
 
     @property
     def level(self) -> int:
@@ -164,7 +164,7 @@ class Metamath(Task):
 
     @property
     def max_level(self) -> int:
-        return len(self._library.bounds)
+        return len(self._collection.bounds)
 
     @property
     def num_problems(self) -> dict[str, int]:

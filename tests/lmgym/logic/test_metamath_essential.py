@@ -13,7 +13,7 @@ from lmgym.logic.metamath import Database, Goal, Refusal, parse_database, read_d
 from lmgym.logic.metamath.elaborate import Elaborator, Partial
 from lmgym.logic.metamath.grammar import Grammar
 from lmgym.logic.metamath.unify import TooLargeError, Unifier
-from lmgym.tasks.metamath.library import PRESETS
+from lmgym.tasks.metamath.collection import PRESETS
 from tests.reference.metamath_bad import HEAD
 
 PROPOSITIONAL = read_database(PRESETS["set.mm propositional"])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lmgym.logic.metamath import MetamathError, parse_database, read_database, verify_database
-from lmgym.tasks.metamath.library import PRESETS
+from lmgym.tasks.metamath.collection import PRESETS
 from tests.provers import need
 from tests.real_data import real_file
 from tests.reference.metamath_bad import BAD, Bad

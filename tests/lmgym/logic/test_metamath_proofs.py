@@ -23,7 +23,7 @@ from lmgym.logic.metamath import (
     written_out,
 )
 from lmgym.logic.metamath.compressed import MARK, MISSING, read_numbers
-from lmgym.tasks.metamath.library import PRESETS
+from lmgym.tasks.metamath.collection import PRESETS
 from tests.reference.metamath_bad import HEAD
 
 SYSTEM = (

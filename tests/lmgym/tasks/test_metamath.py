@@ -18,8 +18,8 @@ from lmgym.records import Problem, Transcript, Turn
 from lmgym.tasks.base import HASHED_SPLITS, split_of
 from lmgym.tasks.metamath import Metamath
 from lmgym.tasks.metamath.canonical import key_of
+from lmgym.tasks.metamath.collection import PRESETS, load_collection
 from lmgym.tasks.metamath.formats import make_format
-from lmgym.tasks.metamath.library import PRESETS, load_library
 from tests.lmgym.logic.test_metamath_proofs import DATABASE as SMALL
 from tests.reference.metamath_bad import HEAD
 
@@ -87,13 +87,13 @@ def test_every_posed_theorem_can_be_proved(preset: str, proof_format: Any) -> No
         with pytest.raises(EmptyProblemSetError, match="no theorem whose essential proof"):
             Metamath(preset=preset, proof_format=proof_format)
         return
-    library = load_library(PRESETS[preset], proof_format)
-    assert len(library.lemmas) == size
-    for lemma in library.lemmas[:: 50 if preset == "ql" else 5]:
-        state: Any = library.format.begin(lemma.theorem)
+    collection = load_collection(PRESETS[preset], proof_format)
+    assert len(collection.lemmas) == size
+    for lemma in collection.lemmas[:: 50 if preset == "ql" else 5]:
+        state: Any = collection.format.begin(lemma.theorem)
         for label in lemma.proof:
-            state = library.format.extend(lemma.theorem, state, label)
-        assert library.format.judge(lemma.theorem, state) is None
+            state = collection.format.extend(lemma.theorem, state, label)
+        assert collection.format.judge(lemma.theorem, state) is None
 
 
 @pytest.mark.parametrize(("label", "reason"), [("ax-1", None), ("apart", "distinct")])
@@ -106,11 +106,11 @@ def test_what_unifies_is_checked_for_distinct_variables(label: str, reason: str 
 
 
 def test_levels_are_made_of_proofs_of_about_equal_number() -> None:
-    library = load_library(PRESETS["set.mm propositional"], "normal")
-    assert library.bounds == (10, 11, 13, 16, 20, 34)
-    sizes = [len(library.at_level(level)) for level in range(1, 7)]
+    collection = load_collection(PRESETS["set.mm propositional"], "normal")
+    assert collection.bounds == (10, 11, 13, 16, 20, 34)
+    sizes = [len(collection.at_level(level)) for level in range(1, 7)]
     assert sum(sizes) == int(0.9 * 1394) and min(sizes) > 150
-    assert all(34 < len(lemma.proof) <= 68 for lemma in library.beyond(6))
+    assert all(34 < len(lemma.proof) <= 68 for lemma in collection.beyond(6))
 
 
 def test_names_and_order_of_hypotheses_don_t_make_another_theorem() -> None:
@@ -127,9 +127,9 @@ def test_names_and_order_of_hypotheses_don_t_make_another_theorem() -> None:
 
 
 def test_no_statement_is_in_two_splits_and_none_is_posed_twice() -> None:
-    library = load_library(PRESETS["set.mm propositional"], "normal")
-    keys = [lemma.key for lemma in library.lemmas]
-    labels = {lemma.theorem.label for lemma in library.lemmas}
+    collection = load_collection(PRESETS["set.mm propositional"], "normal")
+    keys = [lemma.key for lemma in collection.lemmas]
+    labels = {lemma.theorem.label for lemma in collection.lemmas}
     assert len(set(keys)) == len(keys)
     assert "id" in labels and not labels & {"id1", "idALT"}  # these say the same as id
     task = Metamath(level=3)
@@ -155,7 +155,7 @@ def test_a_prompt_holds_what_is_needed() -> None:
 
 def test_distractors_stand_above_the_theorem() -> None:
     task = Metamath(level=4, num_distractors=6)
-    database = load_library(PRESETS["set.mm propositional"], "normal").database
+    database = load_collection(PRESETS["set.mm propositional"], "normal").database
     for problem in task.problems("test", range(100)):
         number = database.theorem(problem.reference.label).number
         shown = [line.partition(":")[0] for line in problem.prompt.splitlines()[:-1]]
@@ -284,7 +284,7 @@ def test_own_databases_are_posed_as_far_as_their_proofs_are_right(tmp_path: Path
     path = own_database(tmp_path)
     task = Metamath(path=path)
     assert task.max_level == 1
-    labels = {lemma.theorem.label for lemma in load_library(path, "normal").lemmas}
+    labels = {lemma.theorem.label for lemma in load_collection(path, "normal").lemmas}
     assert labels == {"a1i"}  # b says the same, the others are not proved
     split = next(split for split in HASHED_SPLITS if task.num_problems[split])
     problem = task.problem(split, 0)
@@ -293,7 +293,9 @@ def test_own_databases_are_posed_as_far_as_their_proofs_are_right(tmp_path: Path
     with pytest.raises(EmptyProblemSetError, match="holds no theorem"):
         task.problem(empty, 0)
     path.write_text(OWN.replace("ax-1 mp", "ax-1 nothing"))
-    assert [lemma.theorem.label for lemma in load_library(path, "normal").lemmas] == ["b"]  # it is read again
+    assert [lemma.theorem.label for lemma in load_collection(path, "normal").lemmas] == [
+        "b"
+    ]  # it is read again
     path.write_text(OWN.replace("ax-1 mp", "ax-1 nothing").replace("b.1 a1i", "b.1 ?"))
     with pytest.raises(EmptyProblemSetError, match="no theorem whose normal proof"):
         Metamath(path=path)
@@ -348,7 +350,7 @@ def test_the_page_is_true() -> None:
         known = f"`{' '.join(proof)}`" if level < 6 else f"of {len(proof)} labels"
         assert f"| {level} | {sizes} | `{goal}` | {known} |" in page
     for preset in ("set.mm propositional", "ql", "hol"):
-        bounds = ", ".join(map(str, load_library(PRESETS[preset], "normal").bounds))
+        bounds = ", ".join(map(str, load_collection(PRESETS[preset], "normal").bounds))
         assert bounds in next(line for line in page.splitlines() if line.startswith(f'| "{preset}"'))
     task = Metamath(proof_format="essential", turn="label", level=2, num_distractors=1)
     problem = task.problem("train", 5)

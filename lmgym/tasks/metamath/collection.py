@@ -1,6 +1,6 @@
 """The databases whose theorems are problems: found, read, verified and put in order of difficulty.
 
-Comes in: a preset's name or a path. Goes out: a ``Library``, made once a process. Left out: prompts.
+Comes in: a preset's name or a path. Goes out: a ``Collection``, made once a process. Left out: prompts.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Lemma(NamedTuple):
     """The known proof in the format's labels."""
 
 
-class Library:
+class Collection:
     """The theorems of a database that can be posed in a format of proofs.
 
     These are the ones whose own proof is right and at most ``MAX_LABELS`` long. Of several that say the same
@@ -123,7 +123,7 @@ class Library:
         return content.hexdigest()
 
 
-def load_library(path: Path, proof_format: str) -> Library:
+def load_collection(path: Path, proof_format: str) -> Collection:
     """Returns the theorems of the database in a file; the last few are remembered while the file is the same.
 
     Raises:
@@ -135,12 +135,12 @@ def load_library(path: Path, proof_format: str) -> Library:
         stamp = (status.st_mtime_ns, status.st_size)
     except (OSError, ValueError):
         stamp = (0, 0)  # reading it says what is wrong
-    return _load_library(path, stamp, proof_format)
+    return _load_collection(path, stamp, proof_format)
 
 
 @lru_cache(maxsize=8)
-def _load_library(path: Path, stamp: tuple[int, int], proof_format: str) -> Library:
-    return Library(path.name, _load_database(path, stamp), proof_format)
+def _load_collection(path: Path, stamp: tuple[int, int], proof_format: str) -> Collection:
+    return Collection(path.name, _load_database(path, stamp), proof_format)
 
 
 @lru_cache(maxsize=4)
