@@ -293,9 +293,8 @@ def test_own_databases_are_posed_as_far_as_their_proofs_are_right(tmp_path: Path
     with pytest.raises(EmptyProblemSetError, match="holds no theorem"):
         task.problem(empty, 0)
     path.write_text(OWN.replace("ax-1 mp", "ax-1 nothing"))
-    assert [lemma.theorem.label for lemma in load_collection(path, "normal").lemmas] == [
-        "b"
-    ]  # it is read again
+    read_again = load_collection(path, "normal").lemmas
+    assert [lemma.theorem.label for lemma in read_again] == ["b"]
     path.write_text(OWN.replace("ax-1 mp", "ax-1 nothing").replace("b.1 a1i", "b.1 ?"))
     with pytest.raises(EmptyProblemSetError, match="no theorem whose normal proof"):
         Metamath(path=path)
