@@ -9,6 +9,7 @@ from lmgym.rewards.steps import StepCorrect
 from lmgym.rewards.terms import Correct, Format, Length, PartialCredit
 from lmgym.rewards.timing import Retimed, at_end, at_step, at_turn
 from lmgym.rewards.trl import from_trl, to_trl, trl_dataset_rows
+from lmgym.rewards.utility import Utility
 from lmgym.rewards.wrappers import Clipped, Normalized, Shaped
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "StepCorrect",
     "StepCost",
     "TimeLimited",
+    "Utility",
     "WeightedSum",
     "at_end",
     "at_step",

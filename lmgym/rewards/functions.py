@@ -22,6 +22,7 @@ from lmgym.rewards.scoring import NOT_APPLICABLE
 from lmgym.rewards.step_cost import StepCost
 from lmgym.rewards.steps import StepCorrect
 from lmgym.rewards.terms import Correct, Format, Length, PartialCredit
+from lmgym.rewards.utility import Utility
 
 NAMED: dict[str, Callable[[], Reward]] = {
     "correct": Correct,
@@ -31,6 +32,7 @@ NAMED: dict[str, Callable[[], Reward]] = {
     "lmrl_wordle": partial(StepCost, illegal=-1.0, failure=0.0),
     "partial": PartialCredit,
     "steps": StepCorrect,
+    "utility": Utility,
 }
 """Rewards that have a name: ``gym.make("lmgym/Math-v0", reward="partial")``."""
 
@@ -114,7 +116,8 @@ def make_reward(
 
     Args:
         spec: one of
-            a name: "correct", "format", "length", "lmrl_maze", "lmrl_wordle", "partial", "steps";
+            a name: "correct", "format", "length", "lmrl_maze", "lmrl_wordle", "partial", "steps",
+                "utility";
             a ``Reward``, returned as it is;
             a function whose parameters are called ``prompts``, ``completions`` or ``completion_ids``: TRL's
             style, see ``lmgym.rewards.trl.from_trl``;

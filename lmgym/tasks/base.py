@@ -146,6 +146,16 @@ class Task(ABC):
         """
         return None
 
+    def utility(self, transcript: Transcript) -> float | None:
+        """Returns how good ``transcript`` really is, higher is better: the gold score of preference learning.
+
+        By default the score of the verdict, in [0, 1]. Simulated annotators judge by it, and what a learned
+        reward gains is measured by it. None where nobody can say, or where the verifier failed. Never raises
+        on any text, bounded time. Subclasses may define it once.
+        """
+        verdict = self.verify(transcript) if transcript.verdict is None else transcript.verdict
+        return None if verdict.status == "error" else verdict.score
+
     def hint(self, problem: Problem, turns: tuple[Turn, ...]) -> str | None:
         """Returns the next turn after ``turns``, as a person who is stuck would want it; a good one.
 
