@@ -19,6 +19,7 @@ LAYERS = {
         ("lmgym.tokenization", "lmgym.spaces", "lmgym.grading", "lmgym.logic", "lmgym.games"),
         ("lmgym.tasks",),
         ("lmgym.rewards",),
+        ("lmgym.preferences",),
         ("lmgym.envs",),
         ("lmgym.checker", "lmgym.bench", "lmgym.play"),
         ("lmgym.cli", "lmgym.__main__"),
