@@ -15,8 +15,9 @@ PACKAGES = {"lmgym": ROOT / "lmgym", "lmgym_agents": ROOT / "agents" / "lmgym_ag
 # Lower layers first; a module may import its own layer and lower ones. A name includes all modules in it.
 LAYERS = {
     "lmgym": (
-        ("lmgym.errors", "lmgym.records", "lmgym.seeding", "lmgym.registration"),
-        ("lmgym.tokenization", "lmgym.spaces", "lmgym.grading", "lmgym.logic", "lmgym.games"),
+        ("lmgym.errors", "lmgym.records", "lmgym.seeding", "lmgym.registration", "lmgym.conversation"),
+        ("lmgym.tokenization", "lmgym.train_tokenizer", "lmgym.chat_template", "lmgym.spaces", "lmgym.grading",
+         "lmgym.logic", "lmgym.games"),
         ("lmgym.tasks",),
         ("lmgym.rewards",),
         ("lmgym.preferences",),

@@ -49,6 +49,10 @@ class Task(ABC):
     splits: tuple[str, ...] = HASHED_SPLITS
     """Every split; the hashed ones first, then out-of-distribution ones such as "ood_digits"."""
 
+    is_chat: bool = False
+    """True: prompts and replies are conversations (``lmgym.conversation``), which environments write with
+    the tokenizer's chat template."""
+
     @property
     @abstractmethod
     def fingerprint(self) -> str:
@@ -63,6 +67,11 @@ class Task(ABC):
     def max_prompt_chars(self) -> int:
         """Upper bound on the length of any split's prompt, in characters."""
         return 512
+
+    @property
+    def max_prompt_messages(self) -> int:
+        """Upper bound on the number of messages in the prompt of a chat task (``is_chat``)."""
+        return 2
 
     @property
     def max_reply_chars(self) -> int:
