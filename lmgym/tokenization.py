@@ -2,7 +2,7 @@
 
 Comes in: text. Goes out: ids without any special token added, and text without pad and end tokens. Text is
 always plain text: "<|end|>" typed into a prompt is seven characters, never the end token. Left out: chat
-templates, models.
+templates (``lmgym.chat_template``), models.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import tokenizers
 from numpy.typing import NDArray
 
+from lmgym.conversation import cut_at_marks
 from lmgym.errors import InvalidValueError, TokenizerError, UnknownNameError
+from lmgym.tokenizer_files import read_source, token_text, write_folder
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 SIGNS = "×÷−±·√²³°π∞≤≥≠≈≡∧∨¬→←↔⇒⇔⊢⊨⊤⊥∀∃∈∉∅∪∩⊂⊆∴…–—‘’“”✓✗"
@@ -120,7 +122,7 @@ class CharTokenizer:
 
     def save(self, folder: str | Path) -> None:
         pad, end = self.specials
-        _write_folder(Path(folder), self.backend(), {"pad_token": pad, "eos_token": end})
+        write_folder(Path(folder), self.backend(), {"pad_token": pad, "eos_token": end})
 
     def backend(self) -> tokenizers.Tokenizer:
         """Returns this tokenizer as an object of the ``tokenizers`` library."""
@@ -161,7 +163,7 @@ class HFTokenizer:
         Raises:
             TokenizerError: no tokenizer.json, a slow tokenizer, or one without an end token.
         """
-        source = _read_source(tokenizer)
+        source = read_source(tokenizer)
         self.name = source.name
         self._config = source.config
         # A copy, because the caller's own object must keep reading special tokens in text.
@@ -171,13 +173,13 @@ class HFTokenizer:
         self._backend.encode_special_tokens = True
         vocabulary = self._backend.get_vocab(with_added_tokens=True)
         self.vocab_size = max(vocabulary.values()) + 1
-        end_token = end_token or _token_text(source.config.get("eos_token"))
+        end_token = end_token or token_text(source.config.get("eos_token"))
         if end_token is None or end_token not in vocabulary:
             raise TokenizerError(
                 f"tokenizer {self.name!r} has no end token (eos_token: {end_token!r}), which turns need. "
                 f"Name one of its tokens: HFTokenizer({self.name!r}, end_token=...)."
             )
-        pad_token = pad_token or _token_text(source.config.get("pad_token"))
+        pad_token = pad_token or token_text(source.config.get("pad_token"))
         self.end_id = vocabulary[end_token]
         self.pad_id = vocabulary.get(pad_token or end_token, self.end_id)
         self._config = {**source.config, "eos_token": end_token, "pad_token": pad_token or end_token}
@@ -211,7 +213,7 @@ class HFTokenizer:
         return texts
 
     def save(self, folder: str | Path) -> None:
-        _write_folder(Path(folder), self._backend, self._config)
+        write_folder(Path(folder), self._backend, self._config)
 
     def _find_prefix(self) -> tuple[int, ...]:
         bare = self._backend.encode("a", add_special_tokens=False).ids
@@ -245,78 +247,42 @@ def make_tokenizer(spec: object) -> TextTokenizer:
     return HFTokenizer(spec)
 
 
-class _Source(NamedTuple):
-    """A tokenizer as found."""
+def train_tokenizer(texts: Iterable[str], vocab_size: int) -> HFTokenizer:
+    """Returns a byte-level BPE tokenizer of ``vocab_size`` tokens, made of ``texts``.
 
-    name: str
-    backend: tokenizers.Tokenizer
-    config: dict[str, Any]
-    more_end_ids: tuple[int, ...] = ()
+    It holds a pad token, an end token, all 256 bytes, and the words and parts of words that occur most
+    often; fewer where the texts have no more. So it encodes any text whatever and gives it back. Each digit
+    is a token of its own. The same texts in the same order give the same tokenizer.
 
+    Args:
+        texts: what to learn from; conversations are cut at their marks, as they are when encoded.
+        vocab_size: at least 258.
 
-def _read_source(tokenizer: Any) -> _Source:
-    if isinstance(tokenizer, tokenizers.Tokenizer):
-        return _Source("tokenizers", tokenizer, {})
-    if isinstance(tokenizer, str | Path):
-        return _read_folder(Path(tokenizer))
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    if not isinstance(backend, tokenizers.Tokenizer):
-        raise TokenizerError(
-            f"{type(tokenizer).__name__} is not a fast tokenizer; give 'char', a folder with tokenizer.json, "
-            "or a fast tokenizer of transformers (one that has .backend_tokenizer)."
+    Raises:
+        InvalidValueError: ``vocab_size`` is too small, or no integer.
+    """
+    smallest = len(CharTokenizer.specials) + 256
+    if isinstance(vocab_size, bool) or not isinstance(vocab_size, int) or vocab_size < smallest:
+        raise InvalidValueError(
+            f"vocab_size must be an integer of at least {smallest} (pad, end and every byte), "
+            f"got {vocab_size!r}."
         )
-    names = ("eos_token", "pad_token", "bos_token", "unk_token", "chat_template")
-    config = {name: getattr(tokenizer, name, None) for name in names}
-    kept = {name: value for name, value in config.items() if isinstance(value, str)}
-    return _Source(str(getattr(tokenizer, "name_or_path", "") or type(tokenizer).__name__), backend, kept)
-
-
-def _read_folder(path: Path) -> _Source:
-    folder = path if path.is_dir() else path.parent
-    file = path / "tokenizer.json" if path.is_dir() else path
-    if not file.is_file():
-        raise TokenizerError(
-            f"no tokenizer.json at {path}; save a fast tokenizer there with save_pretrained, or use "
-            "tokenizer='char'."
-        )
-    try:
-        backend = tokenizers.Tokenizer.from_file(str(file))
-    except Exception as error:  # the backend raises bare Exception for whatever it can't read
-        raise TokenizerError(f"{file} can't be read by the tokenizers library: {error}") from error
-    config = _read_json(folder / "special_tokens_map.json") | _read_json(folder / "tokenizer_config.json")
-    more = _read_json(folder / "generation_config.json").get("eos_token_id")
-    more_end_ids = tuple(more) if isinstance(more, list) else (more,) if isinstance(more, int) else ()
-    return _Source(str(path), backend, config, tuple(i for i in more_end_ids if backend.id_to_token(i)))
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise TokenizerError(f"{path} is not valid JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise TokenizerError(f"{path} must hold a JSON object, got {type(content).__name__}.")
-    return content
-
-
-def _write_folder(folder: Path, backend: tokenizers.Tokenizer, config: dict[str, Any]) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise InvalidValueError(f"{folder} is a file; give a folder to save the tokenizer in.")
-    folder.mkdir(parents=True, exist_ok=True)
-    backend.save(str(folder / "tokenizer.json"))
-    fixed = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
-    # Without this, transformers would read "<|end|>" in a text as the end token.
-    settings = {**config, **fixed, "split_special_tokens": True}
-    (folder / "tokenizer_config.json").write_text(
-        json.dumps(settings, indent=2, ensure_ascii=False) + "\n", "utf-8"
+    backend = tokenizers.Tokenizer(tokenizers.models.BPE())
+    backend.pre_tokenizer = tokenizers.pre_tokenizers.Sequence([
+        tokenizers.pre_tokenizers.Digits(individual_digits=True),
+        tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False),
+    ])  # fmt: skip
+    backend.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=list(CharTokenizer.specials),
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
     )
-
-
-def _token_text(token: Any) -> str | None:
-    content = token.get("content") if isinstance(token, dict) else token
-    return content if isinstance(content, str) else None
+    pieces = (_without_surrogates(part.content) for text in texts for part in cut_at_marks(text))
+    backend.train_from_iterator(pieces, trainer)
+    pad, end = CharTokenizer.specials
+    return HFTokenizer(backend, end_token=end, pad_token=pad)
 
 
 def _fingerprint(vocabulary: dict[str, int], end_ids: tuple[int, ...], pad_id: int) -> str:

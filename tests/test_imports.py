@@ -16,7 +16,7 @@ PACKAGES = {"lmgym": ROOT / "lmgym", "lmgym_agents": ROOT / "agents" / "lmgym_ag
 LAYERS = {
     "lmgym": (
         ("lmgym.errors", "lmgym.records", "lmgym.seeding", "lmgym.registration", "lmgym.conversation"),
-        ("lmgym.tokenization", "lmgym.train_tokenizer", "lmgym.chat_template", "lmgym.spaces", "lmgym.grading",
+        ("lmgym.tokenizer_files", "lmgym.tokenization", "lmgym.chat_template", "lmgym.spaces", "lmgym.grading",
          "lmgym.logic", "lmgym.games"),
         ("lmgym.tasks",),
         ("lmgym.rewards",),
