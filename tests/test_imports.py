@@ -37,6 +37,7 @@ LAYERS = {
         ("lmgym_agents.rollout", "lmgym_agents.process.values", "lmgym_agents.process.first_error",
          "lmgym_agents.process.step_labels", "lmgym_agents.process.rollout_labels", "lmgym_agents.q.agent",
          "lmgym_agents.q.replay", "lmgym_agents.offline", "lmgym_agents.self_play",
+         "lmgym_agents.reward_models",
          "lmgym_agents.prompted_rows"),
         ("lmgym_agents.algorithms", "lmgym_agents.search", "lmgym_agents.process.reward",
          "lmgym_agents.diagnosis.optimal_values", "lmgym_agents.diagnosis.action_scores",
