@@ -8,6 +8,7 @@ import math
 import pytest
 import torch
 
+from lmgym.conversation import END, write_reply
 from lmgym.errors import EmptyProblemSetError, InvalidValueError
 from lmgym.preferences import Preference
 from lmgym.tokenization import CharTokenizer
@@ -15,7 +16,7 @@ from lmgym_agents.algorithms.dpo import DPO
 from lmgym_agents.algorithms.dpo_config import DPOConfig
 from lmgym_agents.models import make_tiny_model
 from lmgym_agents.policy import Policy
-from lmgym_agents.preference_pairs import PreferencePairs, split_preferences
+from lmgym_agents.preference_rows import PreferenceRows, cut_response
 
 TOKENIZER = CharTokenizer()
 NOW = "2026-01-31T12:00:00Z"
@@ -36,7 +37,7 @@ def letters(count=24):
 
 
 def make_dpo(policy=None, preferences=None, with_ties=False, held_out=None, reference=None, **options):
-    data = PreferencePairs(letters() if preferences is None else preferences, TOKENIZER, with_ties=with_ties)
+    data = PreferenceRows(letters() if preferences is None else preferences, TOKENIZER, with_ties=with_ties)
     config = DPOConfig(**{"iterations": 4, "batch_pairs": 8, "warmup_iterations": 0, **options})
     return DPO(policy or make_policy(), data, config, held_out=held_out, reference=reference)
 
@@ -52,7 +53,7 @@ def slow_logp(policy, prompt, response):
 
 
 def test_rows_hold_prompt_response_and_end_of_both_sides():
-    data = PreferencePairs([prefer("q", "no", "yes!", ranks=(1, 0))], TOKENIZER)
+    data = PreferenceRows([prefer("q", "no", "yes!", ranks=(1, 0))], TOKENIZER)
     rows = data.rows(0, 1)
     for side, text in ((rows.chosen, "yes!"), (rows.rejected, "no")):
         ids = side.input_ids[0, : int(side.lengths[0])].tolist()
@@ -67,29 +68,28 @@ def test_what_gives_no_pair_is_counted():
         prefer("3", "a", "b", ranks=None),
         prefer("4", "a" * 40, "b"),
     ]
-    data = PreferencePairs(preferences, TOKENIZER, max_tokens=10)
+    data = PreferenceRows(preferences, TOKENIZER, max_tokens=10)
     assert len(data) == 2 and data.num_ties == 0
     assert +data.left_out == {"tie": 1, "equal": 1, "no_verdict": 1, "too_long": 1}
-    assert PreferencePairs(preferences, TOKENIZER, with_ties=True).num_ties == 1
+    assert PreferenceRows(preferences, TOKENIZER, with_ties=True).num_ties == 1
     with pytest.raises(EmptyProblemSetError, match="no_verdict"):
-        PreferencePairs(preferences[2:3], TOKENIZER)
+        PreferenceRows(preferences[2:3], TOKENIZER)
 
 
 def test_an_epoch_shows_every_pair_once_and_each_has_its_own_order():
-    data = PreferencePairs(letters(10), TOKENIZER, seed=3)
+    data = PreferenceRows(letters(10), TOKENIZER, seed=3)
     shown = torch.cat([data.rows(step, 4).number for step in range(5)])
     assert sorted(shown[:10].tolist()) == sorted(shown[10:].tolist()) == list(range(10))
     assert shown[:10].tolist() != shown[10:].tolist()
 
 
-def test_held_out_prompts_are_disjoint_from_the_others():
-    twice = [*letters(10), *letters(10)]
-    train, held_out = split_preferences(twice, 0.25, seed=1)
-    assert len(train) == 16 and len(held_out) == 4
-    assert not {p.prompt for p in train} & {p.prompt for p in held_out}
-    assert split_preferences(twice, 0.0)[1] == []
-    with pytest.raises(InvalidValueError, match="different prompts"):
-        split_preferences(letters(1), 0.5)
+def test_the_replies_in_a_response_of_several_turns_are_not_learned():
+    response = "one" + write_reply("and?") + "two"
+    assert cut_response(response) == [("one", True), (write_reply("and?"), False), ("two", True)]
+    assert cut_response("broken" + END) == [("broken" + END, True)]
+    rows = PreferenceRows([prefer("q", response, "x")], TOKENIZER).rows(0, 1).chosen
+    said = rows.input_ids[0][rows.is_target[0]].numpy()
+    assert TOKENIZER.decode(said) == "onetwo" and int((said == TOKENIZER.end_id).sum()) == 2
 
 
 def test_the_first_loss_is_log_2_as_policy_and_reference_agree():
@@ -150,7 +150,7 @@ def test_micro_batches_change_no_gradient():
 
 @pytest.mark.parametrize("stop", [0, 1, 3])
 def test_a_restored_run_goes_on_bit_for_bit(stop):
-    held_out = PreferencePairs([prefer(f"{i}!", "aa", "bb") for i in range(4)], TOKENIZER)
+    held_out = PreferenceRows([prefer(f"{i}!", "aa", "bb") for i in range(4)], TOKENIZER)
     whole = make_dpo(held_out=held_out, evaluate_every=2)
     expected = [update.metrics for update in whole.iterations()]
     first = make_dpo(held_out=held_out, evaluate_every=2)
@@ -165,7 +165,7 @@ def test_a_restored_run_goes_on_bit_for_bit(stop):
 
 
 def test_it_learns_what_is_preferred_and_so_on_held_out_prompts():
-    held_out = PreferencePairs([prefer(f"{i}!", "aa", "bb") for i in range(8)], TOKENIZER)
+    held_out = PreferenceRows([prefer(f"{i}!", "aa", "bb") for i in range(8)], TOKENIZER)
     policy = make_policy()
     start = slow_logp(policy, "7!", "aa")[0] - slow_logp(policy, "7!", "bb")[0]
     dpo = make_dpo(policy, held_out=held_out, iterations=25, learning_rate=3e-3, evaluate_every=25)

@@ -1,6 +1,6 @@
 """Direct preference optimisation: a policy from pairs of responses, without a reward model or sampling.
 
-    algorithm = DPO(policy, PreferencePairs(preferences, tokenizer), DPOConfig(iterations=100))
+    algorithm = DPO(policy, PreferenceRows(preferences, tokenizer), DPOConfig(iterations=100))
     for update in algorithm.iterations():
         print(update.step, update.metrics["loss"], update.metrics["accuracy"])
 
@@ -28,7 +28,7 @@ from lmgym_agents.dpo_losses import dpo_loss
 from lmgym_agents.losses import Loss
 from lmgym_agents.optimizers import PolicyOptimizer, rate_factor
 from lmgym_agents.policy import Policy
-from lmgym_agents.preference_pairs import PairRows, PreferencePairs
+from lmgym_agents.preference_rows import PairRows, PreferenceRows
 
 
 class ReferenceLogps(NamedTuple):
@@ -46,10 +46,10 @@ class DPO:
     def __init__(
         self,
         policy: Policy,
-        data: PreferencePairs,
+        data: PreferenceRows,
         config: DPOConfig,
         *,
-        held_out: PreferencePairs | None = None,
+        held_out: PreferenceRows | None = None,
         reference: Policy | None = None,
         on_message: Callable[[str], None] | None = None,
     ) -> None:

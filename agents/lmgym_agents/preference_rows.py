@@ -2,6 +2,7 @@
 
 In: preference records. Out: rows of both sides with marks on the tokens to learn, those of a step a pure
 function of (seed, step). Left out: losses, and where the records come from (``lmgym.preferences``).
+Reward models read pairs as text: ``reward_models.pairs``.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lmgym.conversation import AGENT, END
 from lmgym.errors import EmptyProblemSetError, InvalidValueError
 from lmgym.preferences.record import Preference
 from lmgym.seeding import make_generator
 from lmgym.tokenization import TextTokenizer
 from lmgym_agents.demonstrations import Rows
 
-TokenRow = tuple[list[int], int]
-"""Ids of prompt, response and end token, and the length of the prompt."""
+TokenRow = tuple[list[int], list[bool]]
+"""Ids of prompt, response and end token, and for each whether it is the agent's."""
 
 
 class PairRows(NamedTuple):
@@ -37,7 +39,7 @@ class PairRows(NamedTuple):
     """int64[B], which pair of the data set."""
 
 
-class PreferencePairs:
+class PreferenceRows:
     """All pairs that a list of preferences holds, in a new random order every epoch."""
 
     def __init__(
@@ -99,7 +101,7 @@ class PreferencePairs:
     def pick(self, numbers: Sequence[int]) -> PairRows:
         """Returns these pairs, in this order."""
         chosen, rejected, ties = zip(*(self._pairs[number] for number in numbers), strict=True)
-        return PairRows(_stack(chosen), _stack(rejected), torch.tensor(ties), torch.tensor(numbers))
+        return PairRows(stack_rows(chosen), stack_rows(rejected), torch.tensor(ties), torch.tensor(numbers))
 
     def _add(
         self,
@@ -117,56 +119,49 @@ class PreferencePairs:
             return "equal"
         if is_tie and not with_ties:
             return "tie"
-        pair = (_encode(preference.prompt, first, tokenizer), _encode(preference.prompt, second, tokenizer))
+        prompt = preference.prompt
+        pair = (encode_response(prompt, first, tokenizer), encode_response(prompt, second, tokenizer))
         if max_tokens is not None and max(len(ids) for ids, _ in pair) > max_tokens:
             return "too_long"
         self._pairs.append((*pair, is_tie))
         return ""
 
 
-def split_preferences(
-    preferences: Sequence[Preference], share: float, *, seed: int = 0
-) -> tuple[list[Preference], list[Preference]]:
-    """Returns (to learn from, held out): all records of a prompt go to one side, so no prompt is in both.
+def cut_response(response: str) -> list[tuple[str, bool]]:
+    """Returns a response as pieces and for each whether the agent wrote it; joined they are the response.
 
-    Args:
-        preferences: N records.
-        share: of the different prompts, in [0, 1); rounded down, at least one where it is positive.
-        seed: names the draw.
+    A response of several turns holds the replies between them: conversation text from ``END`` to ``AGENT``.
+    """
+    pieces, place = [], 0
+    while (start := response.find(END, place)) >= 0 and (stop := response.find(AGENT, start)) >= 0:
+        pieces += [(response[place:start], True), (response[start : stop + 1], False)]
+        place = stop + 1
+    return [*pieces, (response[place:], True)]
+
+
+def encode_response(prompt: str, response: str, tokenizer: TextTokenizer) -> TokenRow:
+    """Returns the row that a token environment would hold: every turn of the agent ends with the end token.
 
     Raises:
-        InvalidValueError: ``share`` out of range, or one that leaves nothing to learn from.
+        InvalidValueError: an empty prompt, after which a model has nothing to begin with.
     """
-    if not 0 <= share < 1:
-        raise InvalidValueError(f"the held-out share must be in [0, 1), got {share!r}.")
-    prompts = sorted({preference.prompt for preference in preferences})
-    count = max(int(share * len(prompts)), int(share > 0))
-    if count and count >= len(prompts):
-        raise InvalidValueError(
-            f"{len(prompts)} different prompts can't be parted into some to learn from and some to hold out; "
-            "give more preferences, or hold none out."
-        )
-    order = make_generator(seed, "held_out").permutation(len(prompts))
-    held_out = {prompts[place] for place in order[:count].tolist()}
-    return (
-        [preference for preference in preferences if preference.prompt not in held_out],
-        [preference for preference in preferences if preference.prompt in held_out],
-    )
-
-
-def _encode(prompt: str, response: str, tokenizer: TextTokenizer) -> TokenRow:
-    head = [*tokenizer.prefix_ids, *tokenizer.encode(prompt)]
-    if not head:
+    ids = [*tokenizer.prefix_ids, *tokenizer.encode(prompt)]
+    if not ids:
         raise InvalidValueError("a preference has an empty prompt; a model needs a token to begin with.")
-    return [*head, *tokenizer.encode(response), tokenizer.end_id], len(head)
+    is_agent = [False] * len(ids)
+    for text, is_said in cut_response(response):
+        piece = [*tokenizer.encode(text), *([tokenizer.end_id] if is_said else [])]
+        ids += piece
+        is_agent += [is_said] * len(piece)
+    return ids, is_agent
 
 
-def _stack(rows: Sequence[TokenRow]) -> Rows:
+def stack_rows(rows: Sequence[TokenRow]) -> Rows:
+    """Returns rows of tokens as right-padded arrays."""
     lengths = torch.tensor([len(ids) for ids, _ in rows])
-    starts = torch.tensor([start for _, start in rows])
     table = torch.zeros(len(rows), int(lengths.max()), dtype=torch.int64)
-    for row, (ids, _) in enumerate(rows):
+    is_target = torch.zeros(table.shape, dtype=torch.bool)
+    for row, (ids, is_agent) in enumerate(rows):
         table[row, : len(ids)] = torch.tensor(ids)
-    columns = torch.arange(table.shape[1])
-    is_target = (columns >= starts[:, None]) & (columns < lengths[:, None])
+        is_target[row, : len(ids)] = torch.tensor(is_agent)
     return Rows(table, lengths, is_target)
