@@ -34,6 +34,7 @@ from lmgym.tasks.probes import Count, Delayed, Echo, Guess, Reverse, Shortcut
 from lmgym.tasks.proof.task import Proof
 from lmgym.tasks.rewrite.task import Rewrite
 from lmgym.tasks.rocq.task import Rocq
+from lmgym.tasks.sentiment.task import Sentiment
 from lmgym.tasks.sliding_puzzle.task import SlidingPuzzle
 from lmgym.tasks.tic_tac_toe.task import TicTacToe
 from lmgym.tasks.word_problem.task import WordProblem
@@ -103,6 +104,9 @@ CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     (Metamath, {"level": 2, "turn": "label"}),
     (Metamath, {"level": 3, "proof_format": "essential", "num_distractors": None}),
     (Metamath, {"turn": "label", "proof_format": "essential", "feedback": "short"}),
+    *((Sentiment, {"level": level, "demonstration_quality": 1.0}) for level in (1, 4)),
+    (Sentiment, {"level": 2, "target": "asked", "demonstration_quality": 1.0}),
+    (Sentiment, {"target": "neutral", "demonstration_quality": 1.0, "extra_words": ("tasty",)}),
 ]
 with contextlib.suppress(MissingDependencyError):
     find_programs()
