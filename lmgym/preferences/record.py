@@ -62,7 +62,7 @@ class Preference:
         put(self, "responses", _check_responses(self.responses))
         put(self, "ranks", _check_ranks(self.ranks, len(self.responses)))
         put(self, "confidence", _check_confidence(self.confidence))
-        put(self, "time", _check_time(self.time))
+        put(self, "time", check_time(self.time))
         put(self, "extra", _check_extra(self.extra))
 
     @property
@@ -175,6 +175,23 @@ def utc_now() -> str:
     return format_time(datetime.now(UTC))
 
 
+def check_time(time: object) -> str:
+    """Returns ``time`` as records write it, with a Z.
+
+    Raises:
+        InvalidValueError: not ISO 8601 in UTC, or no time.
+    """
+    if not isinstance(time, str) or not _TIME.fullmatch(time):
+        raise InvalidValueError(
+            f"time must be ISO 8601 in UTC such as '2026-01-31T12:00:00Z', got {time!r:.200}."
+        )
+    try:
+        datetime.fromisoformat(time)
+    except ValueError as error:
+        raise InvalidValueError(f"time {time!r} is none: {error}.") from None
+    return time.replace("+00:00", "Z")
+
+
 def _write_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, allow_nan=False, separators=(",", ":"))
 
@@ -226,18 +243,6 @@ def _check_confidence(confidence: object) -> float | None:
     if not 0 <= confidence <= 1:  # False for NaN too
         raise InvalidValueError(f"Preference.confidence must be in [0, 1], got {confidence!r:.200}.")
     return float(confidence)
-
-
-def _check_time(time: object) -> str:
-    if not isinstance(time, str) or not _TIME.fullmatch(time):
-        raise InvalidValueError(
-            f"Preference.time must be ISO 8601 in UTC such as '2026-01-31T12:00:00Z', got {time!r:.200}."
-        )
-    try:
-        datetime.fromisoformat(time)
-    except ValueError as error:
-        raise InvalidValueError(f"Preference.time {time!r} is no time: {error}.") from None
-    return time.replace("+00:00", "Z")
 
 
 def _check_extra(extra: object) -> dict[str, Any]:
