@@ -1,7 +1,7 @@
 """The published lexicon score: VADER, held to a bounded length.
 
-Comes in: any text. Goes out: VADER's compound score in [-1, 1], exactly that of ``vaderSentiment`` for texts of up
-to ``MAX_CHARS`` characters. Left out: what the score is good for.
+Comes in: any text. Goes out: VADER's compound score in [-1, 1], exactly that of ``vaderSentiment`` for texts
+of up to ``MAX_CHARS`` characters. Left out: what the score is good for.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Protocol, cast
 from lmgym.errors import MissingDependencyError
 
 MAX_CHARS = 600
-"""What is read of a text, emojis counted as the words that VADER reads in their place. VADER's own time grows with the
-square of the number of words."""
+"""What is read of a text, emojis counted as the words that VADER reads in their place; VADER's own time grows
+with the square of the number of words."""
 
 
 class Analyzer(Protocol):
@@ -34,7 +34,7 @@ def load_analyzer() -> Analyzer:
         MissingDependencyError: vaderSentiment is not installed.
     """
     try:
-        from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer  # type: ignore[import-untyped]
+        from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
     except ImportError as error:
         raise MissingDependencyError(
             'lmgym/Sentiment-v0 needs the vaderSentiment package: pip install "lmgym[chat]"'

@@ -1,7 +1,7 @@
 """How far a continuation is from the published grammar: a count of faults, each by its name.
 
-Comes in: a continuation of "... was". Goes out: its faults. A text of the grammar has none; whatever is repeated,
-crowded with sentiment, out of order, misspelt, endless or shouted has some. Left out: what it says.
+Comes in: a continuation of "... was". Goes out: its faults. A text of the grammar has none; whatever is
+repeated, crowded with sentiment, out of order, misspelt, endless or shouted has some. Left out: what it says.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Faults(NamedTuple):
     crowded: int = 0
     """Words of sentiment beyond two in a sentence."""
     signs: int = 0
-    """Characters that are no letter, blank, comma, full stop or exclamation mark, and every ``!`` after the first."""
+    """Characters that are no letter, blank, comma, full stop or ``!``, and every ``!`` after the first."""
     ending: int = 0
     """The last sentence has no end, or the budget cut it."""
     length: int = 0
@@ -111,7 +111,7 @@ def _kind(word: str, is_capital: bool, extra_words: frozenset[str]) -> str:
 
 
 def _disorder(words: list[str], kinds: list[str], left: str) -> int:
-    """Returns the number of neighbours that may not be; an unknown word is a fault already, not another here."""
+    """Returns the number of neighbours that may not be; an unknown word is a fault already, not here again."""
     follows, faults, has_comma = _follows(), 0, False
     for word, kind in zip(words, kinds, strict=True):
         if kind == "it" and left == "verb":

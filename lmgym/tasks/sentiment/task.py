@@ -1,4 +1,4 @@
-"""``lmgym/Sentiment-v0``: go on with a review so that it feels as wanted; the gold is a published lexicon's."""
+"""``lmgym/Sentiment-v0``: continue a review so that it feels as wanted; the gold is a published lexicon's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from lmgym.errors import InvalidValueError
 from lmgym.records import Problem, Transcript, Turn, Verdict
-from lmgym.tasks.base import HASHED_SPLITS, SingleTurnTask, check_split, split_of, unfinished
+from lmgym.tasks.base import HASHED_SPLITS, SingleTurnTask, check_split, unfinished
 from lmgym.tasks.options import check_choice, check_fraction, check_int
 from lmgym.tasks.sentiment.grammar import FEELINGS, Feelings, Opening, draw_continuation, draw_opening
 from lmgym.tasks.sentiment.lexicon import compound, load_analyzer
@@ -183,7 +183,7 @@ class Sentiment(SingleTurnTask):
         return self.measure(transcript).utility
 
     def verify(self, transcript: Transcript) -> Verdict:
-        """Returns "correct" if the gold, brought to [0, 1], is at least ``THRESHOLD``; else it is the score."""
+        """Returns "correct" where the gold, brought to [0, 1], reaches ``THRESHOLD``; else it is the score."""
         refused = unfinished(transcript)
         if refused is not None:
             return refused
