@@ -18,8 +18,8 @@ from lmgym.preferences.record import MAX_LINE_BYTES
 TIME = "2026-01-31T12:00:00Z"
 
 
-def make(number, annotator="ann", ranks=(0, 1)):
-    return Preference(f"prompt {number}", ("left", "right\n\ud800"), annotator, ranks, None, TIME)
+def make(number, annotator="ann", ranks=(0, 1), text="prompt "):
+    return Preference(f"{text}{number}", ("left", "right\n\ud800"), annotator, ranks, None, TIME)
 
 
 @pytest.fixture
@@ -46,13 +46,15 @@ def test_what_is_written_is_read_back(path):
     assert path.read_bytes().count(b"\n") == 4
 
 
-def check_cut(path, data, lines, size):
+def check_cut(path, records, size):
     """A kill after ``size`` bytes loses nothing but the unfinished line, and the next record is whole."""
+    lines = [record.to_json().encode() for record in records]
+    data = b"".join(line + b"\n" for line in lines)
     path.write_bytes(data[:size])
     num_whole = data[:size].count(b"\n")
     end = size - (data[:size].rfind(b"\n") + 1)
     is_complete = num_whole < len(lines) and end == len(lines[num_whole])
-    kept = [make(number) for number in range(num_whole + is_complete)]
+    kept = records[: num_whole + is_complete]
     contents = read_log(path)
     assert contents.preferences == kept and len(contents.problems) == (end > 0)
     with PreferenceLog(path) as log:
@@ -63,21 +65,22 @@ def check_cut(path, data, lines, size):
     assert read_log(path) == ([*kept, make(99)], 0, [])
 
 
+def size_of(records):
+    return sum(len(record.to_json()) + 1 for record in records)
+
+
 def test_a_kill_at_every_byte(path, no_sync):
-    lines = [make(number).to_json().encode() for number in range(4)]
-    data = b"".join(line + b"\n" for line in lines)
-    for size in range(len(data) + 1):
-        check_cut(path, data, lines, size)
+    records = [make(number) for number in range(4)]
+    for size in range(size_of(records) + 1):
+        check_cut(path, records, size)
 
 
 @pytest.mark.slow
 def test_ten_thousand_kills(path, no_sync):
-    lines = [make(number).to_json().encode() for number in range(75)]
-    data = b"".join(line + b"\n" for line in lines)
-    sizes = range(len(data) + 1)
-    assert len(sizes) >= 10_000
-    for size in sizes:
-        check_cut(path, data, lines, size)
+    records = [make(number, text="é" * 250) for number in range(7)]
+    assert size_of(records) >= 10_000
+    for size in range(size_of(records) + 1):
+        check_cut(path, records, size)
 
 
 def test_a_torn_line_is_named(path):
