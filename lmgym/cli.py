@@ -24,6 +24,7 @@ from rich.text import Text
 from lmgym.errors import LmgymError, MissingDependencyError, UnknownNameError
 from lmgym.grading.command import GradeConfig, run_grade
 from lmgym.play import PlayConfig, play
+from lmgym.preferences.label.command import LabelConfig, run_label
 from lmgym.registration import TABLE
 
 AGENT_COMMANDS = {
@@ -83,6 +84,7 @@ OWN_COMMANDS = {
     "list": Command(ListConfig, list_environments),
     "play": Command(PlayConfig, play),
     "grade": Command(GradeConfig, run_grade),
+    "label": Command(LabelConfig, run_label),
 }
 
 
