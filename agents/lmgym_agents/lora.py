@@ -42,29 +42,39 @@ def add_lora(
         InvalidValueError: ``rank`` below 1, targets that the model doesn't have, or adapters already there.
         MissingDependencyError: peft is not installed.
     """
+    for module in filter(None, (policy.model, policy.value_backbone)):
+        add_adapters(module, rank=rank, alpha=alpha, targets=targets)
+    return policy
+
+
+def add_adapters(
+    module: PreTrainedModel,
+    *,
+    rank: int = 16,
+    alpha: float | None = None,
+    targets: str | Sequence[str] = "all-linear",
+) -> None:
+    """Puts adapters into a model or backbone, in place, and freezes its other weights; see ``add_lora``."""
     try:
         from peft import LoraConfig
     except ImportError as error:
         raise MissingDependencyError('LoRA needs peft: pip install "lmgym[agents]".') from error
     if rank < 1:
         raise InvalidValueError(f"rank must be at least 1, got {rank}.")
-    if has_lora(policy.model):
+    if has_lora(module):
         raise InvalidValueError("the model has LoRA adapters already; save the policy to merge them.")
-    wanted = targets if isinstance(targets, str) else list(targets)
-    for module in filter(None, (policy.model, policy.value_backbone)):
-        config = LoraConfig(
-            r=rank,
-            lora_alpha=2 * rank if alpha is None else alpha,
-            lora_dropout=0.0,
-            target_modules=wanted,
-            # GPT-2 stores its matrices the other way round.
-            fan_in_fan_out=any(isinstance(part, Conv1D) for part in module.modules()),
-        )
-        try:
-            module.add_adapter(config)
-        except ValueError as error:
-            raise InvalidValueError(f"targets {targets!r} don't fit this model: {error}") from error
-    return policy
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=2 * rank if alpha is None else alpha,
+        lora_dropout=0.0,
+        target_modules=targets if isinstance(targets, str) else list(targets),
+        # GPT-2 stores its matrices the other way round.
+        fan_in_fan_out=any(isinstance(part, Conv1D) for part in module.modules()),
+    )
+    try:
+        module.add_adapter(config)
+    except ValueError as error:
+        raise InvalidValueError(f"targets {targets!r} don't fit this model: {error}") from error
 
 
 def has_lora(model: PreTrainedModel) -> bool:

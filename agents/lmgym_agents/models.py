@@ -98,7 +98,7 @@ def load_model(
     else:
         gguf = find_gguf(Path(name), gguf_file)
         source = str(convert_gguf(gguf, dtype)) if gguf is not None else name
-        model = _load_pretrained(source, dtype, trust_remote_code)
+        model = load_pretrained(source, dtype, trust_remote_code=trust_remote_code)
     if tokenizer is not None and tokenizer.vocab_size > model.get_input_embeddings().weight.shape[0]:
         raise ModelError(
             f"{name} has {model.get_input_embeddings().weight.shape[0]} token embeddings, but the tokenizer "
@@ -108,8 +108,21 @@ def load_model(
     return model.to(where).eval()
 
 
-def _load_pretrained(source: str, dtype: torch.dtype, trust_remote_code: bool) -> PreTrainedModel:
-    """Loads a folder or hub id, with every way that it can fail turned into a ``ModelError``."""
+def load_pretrained(
+    source: str,
+    dtype: torch.dtype = torch.float32,
+    *,
+    kind: Any = AutoModelForCausalLM,
+    trust_remote_code: bool = False,
+) -> PreTrainedModel:
+    """Returns the model of a folder or hub id, every way that loading can fail turned into a ``ModelError``.
+
+    Args:
+        source: a folder in Hugging Face format, or a hub id.
+        dtype: of the weights.
+        kind: the "auto" class of transformers that makes it.
+        trust_remote_code: run Python code that comes with the model.
+    """
     is_local = Path(source).is_dir()
     if not is_local and (Path(source).exists() or not _HUB_ID.fullmatch(source)):
         raise ModelError(f"no model at {source!r}: no such folder. {_allowed()}")
@@ -123,8 +136,8 @@ def _load_pretrained(source: str, dtype: torch.dtype, trust_remote_code: bool) -
             config, _ = PreTrainedConfig.get_config_dict(source)
             _check_config(config, source, trust_remote_code)
         AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code)
-        with _no_progress_bars():
-            model, report = AutoModelForCausalLM.from_pretrained(
+        with no_progress_bars():
+            model, report = kind.from_pretrained(
                 source,
                 dtype=dtype,
                 use_safetensors=True,
@@ -149,7 +162,7 @@ def _load_pretrained(source: str, dtype: torch.dtype, trust_remote_code: bool) -
 
 
 @contextmanager
-def _no_progress_bars() -> Iterator[None]:
+def no_progress_bars() -> Iterator[None]:
     """Keeps transformers from drawing its own bars into ours."""
     were_on = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
@@ -223,7 +236,7 @@ def save_policy(policy: Policy, folder: str | Path, *, tokenizer: TextTokenizer 
     }
     model.generation_config = GenerationConfig(**ids)
     try:
-        with _no_progress_bars():
+        with no_progress_bars():
             model.save_pretrained(folder)
     finally:
         model.generation_config = kept

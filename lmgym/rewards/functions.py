@@ -18,11 +18,13 @@ from lmgym.errors import InvalidValueError, RewardError, UnknownNameError
 from lmgym.records import Scores, Transcript
 from lmgym.rewards.base import Pay, Reward
 from lmgym.rewards.compose import Term, TimeLimited, WeightedSum, check_pay, paid
+from lmgym.rewards.learned import MODEL_PREFIX, load_named_reward
 from lmgym.rewards.scoring import NOT_APPLICABLE
 from lmgym.rewards.step_cost import StepCost
 from lmgym.rewards.steps import StepCorrect
 from lmgym.rewards.terms import Correct, Format, Length, PartialCredit
 from lmgym.rewards.utility import Utility
+from lmgym.rewards.utility_parts import UtilityParts
 
 NAMED: dict[str, Callable[[], Reward]] = {
     "correct": Correct,
@@ -33,6 +35,7 @@ NAMED: dict[str, Callable[[], Reward]] = {
     "partial": PartialCredit,
     "steps": StepCorrect,
     "utility": Utility,
+    "utility_parts": UtilityParts,
 }
 """Rewards that have a name: ``gym.make("lmgym/Math-v0", reward="partial")``."""
 
@@ -118,6 +121,7 @@ def make_reward(
         spec: one of
             a name: "correct", "format", "length", "lmrl_maze", "lmrl_wordle", "partial", "steps",
                 "utility";
+            "model:FOLDER", the reward model in a folder (see ``lmgym_agents.reward_models``);
             a ``Reward``, returned as it is;
             a function whose parameters are called ``prompts``, ``completions`` or ``completion_ids``: TRL's
             style, see ``lmgym.rewards.trl.from_trl``;
@@ -141,6 +145,8 @@ def make_reward(
 
 def _make(spec: object, tokenizer: object) -> Reward:
     if isinstance(spec, str):
+        if spec.startswith(MODEL_PREFIX):
+            return load_named_reward(spec)
         if spec not in NAMED:
             raise UnknownNameError("reward", spec, NAMED)
         return NAMED[spec]()
