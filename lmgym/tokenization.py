@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -214,6 +214,41 @@ class HFTokenizer:
 
     def save(self, folder: str | Path) -> None:
         write_folder(Path(folder), self._backend, self._config)
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What lay beside the tokenizer: names of tokens, a chat template if there is one."""
+        return self._config
+
+    @property
+    def added_tokens(self) -> dict[str, int]:
+        """The tokens that stand outside the vocabulary proper, special ones above all, by their text."""
+        return {token.content: i for i, token in self._backend.get_added_tokens_decoder().items()}
+
+    def encode_rendered(self, texts: Sequence[str]) -> list[list[int]]:
+        """Returns the ids of texts in which special tokens are what they say, as in ``transformers``."""
+        reader = tokenizers.Tokenizer.from_str(self._backend.to_str())
+        reader.encode_special_tokens = False
+        plain = [_without_surrogates(text) for text in texts]
+        return [encoding.ids for encoding in reader.encode_batch_fast(plain, add_special_tokens=False)]
+
+    def with_special(self, tokens: Collection[str], end_token: str) -> HFTokenizer:
+        """Returns a copy in which no text gives the added tokens ``tokens``, and ``end_token`` ends turns."""
+        added = self._backend.get_added_tokens_decoder().values()
+        common = {token.content for token in added if not token.special}.intersection(tokens)
+        if not common and self._config["eos_token"] == end_token:
+            return self
+        content = json.loads(self._backend.to_str())
+        for token in content["added_tokens"]:
+            token["special"] = token["special"] or token["content"] in common
+        copy = HFTokenizer(tokenizers.Tokenizer.from_str(json.dumps(content)), end_token=end_token)
+        ends = (copy.end_id, *self.end_ids)
+        copy.name, copy.pad_id, copy.end_ids = self.name, self.pad_id, tuple(dict.fromkeys(ends))
+        copy._config = {**self._config, "eos_token": end_token}
+        copy.fingerprint = _fingerprint(
+            copy._backend.get_vocab(with_added_tokens=True), copy.end_ids, copy.pad_id
+        )
+        return copy
 
     def _find_prefix(self) -> tuple[int, ...]:
         bare = self._backend.encode("a", add_special_tokens=False).ids
