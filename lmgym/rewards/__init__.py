@@ -10,6 +10,7 @@ from lmgym.rewards.terms import Correct, Format, Length, PartialCredit
 from lmgym.rewards.timing import Retimed, at_end, at_step, at_turn
 from lmgym.rewards.trl import from_trl, to_trl, trl_dataset_rows
 from lmgym.rewards.utility import Utility
+from lmgym.rewards.utility_parts import UtilityParts
 from lmgym.rewards.wrappers import Clipped, Normalized, Shaped
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "StepCost",
     "TimeLimited",
     "Utility",
+    "UtilityParts",
     "WeightedSum",
     "at_end",
     "at_step",

@@ -17,7 +17,7 @@ import numpy as np
 from lmgym.errors import InvalidValueError
 from lmgym.records import Scores, Transcript
 from lmgym.rewards.base import Pay, Reward
-from lmgym.rewards.scoring import NOT_APPLICABLE, score
+from lmgym.rewards.scoring import NOT_APPLICABLE, reward_name, score
 from lmgym.tasks.base import Task
 
 PAYS: tuple[Pay, ...] = ("episode", "turn", "step")
@@ -202,8 +202,18 @@ class Paid(Term):
 def bind(reward: Reward, task: Task) -> Reward:
     """Returns ``reward`` for transcripts of ``task``: those parts of it that ask a task are given it.
 
-    Environments and ``to_trl`` do this. A reward that asks a task has a method ``bound_to(task)``.
+    Environments and ``to_trl`` do this. A reward that asks a task has a method ``bound_to(task)``, one
+    that is about the task's ground truth an attribute ``needs_gold`` that is True.
+
+    Raises:
+        InvalidValueError: the reward is about the ground truth, and the task has none.
     """
+    needy = [part for part in walk(reward) if getattr(part, "needs_gold", False)]
+    if needy and not task.has_gold:
+        raise InvalidValueError(
+            f"reward={reward_name(needy[0])!r} asks what is correct, which nobody knows of "
+            f"{task.fingerprint}. Give another reward=: a learned reward model, a judge, or a function."
+        )
     bound_to = getattr(reward, "bound_to", None)
     return reward if bound_to is None else bound_to(task)
 

@@ -10,7 +10,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
@@ -52,6 +52,7 @@ class Correct(BuiltIn):
 
     wrong: float = 0.0
     """What an answer that is not correct gives; -1.0 makes it a penalty."""
+    needs_gold: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -64,6 +65,8 @@ class Correct(BuiltIn):
 @dataclass(frozen=True)
 class PartialCredit(BuiltIn):
     """The verdict's ``score`` in [0, 1]: 1.0 if and only if correct, less for a part of the way."""
+
+    needs_gold: ClassVar[bool] = True
 
     @property
     def name(self) -> str:

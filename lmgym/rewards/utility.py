@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -31,6 +31,7 @@ class Utility(Term):
     pay: Pay = "episode"
     task: Task | None = field(default=None, repr=False, compare=False)
     """whose utility it is; environments fill it in"""
+    needs_gold: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_pay(self.pay)

@@ -53,6 +53,10 @@ class Task(ABC):
     """True: prompts and replies are conversations (``lmgym.conversation``), which environments write with
     the tokenizer's chat template."""
 
+    has_gold: bool = True
+    """False: nobody can say what is correct here, or how good anything is; environments then refuse rewards
+    that ask for it."""
+
     @property
     @abstractmethod
     def fingerprint(self) -> str:

@@ -22,6 +22,7 @@ from lmgym.records import Problem, Transcript, Turn
 from lmgym.tasks.algebra.task import Algebra
 from lmgym.tasks.arithmetic.task import Math
 from lmgym.tasks.base import HASHED_SPLITS, Task, split_of
+from lmgym.tasks.chat.task import Chat
 from lmgym.tasks.countdown.task import Countdown
 from lmgym.tasks.dataset.task import Dataset
 from lmgym.tasks.entailment.task import Entailment
@@ -104,6 +105,7 @@ CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     (Metamath, {"level": 2, "turn": "label"}),
     (Metamath, {"level": 3, "proof_format": "essential", "num_distractors": None}),
     (Metamath, {"turn": "label", "proof_format": "essential", "feedback": "short"}),
+    *((Chat, {"level": level, "demonstration_quality": 1.0}) for level in (1, 2, 3, 6)),
     *((Sentiment, {"level": level, "demonstration_quality": 1.0}) for level in (1, 4)),
     (Sentiment, {"level": 2, "target": "asked", "demonstration_quality": 1.0}),
     (Sentiment, {"target": "neutral", "demonstration_quality": 1.0, "extra_words": ("tasty",)}),
