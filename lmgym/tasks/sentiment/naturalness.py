@@ -111,7 +111,7 @@ def _kind(word: str, is_capital: bool, extra_words: frozenset[str]) -> str:
 
 
 def _disorder(words: list[str], kinds: list[str], left: str) -> int:
-    """Returns the number of neighbours that may not be; an unknown word is a fault already, not here again."""
+    """Returns the number of neighbours that may not be; an unknown word is a fault already, not here."""
     follows, faults, has_comma = _follows(), 0, False
     for word, kind in zip(words, kinds, strict=True):
         if kind == "it" and left == "verb":

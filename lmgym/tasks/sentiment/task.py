@@ -183,7 +183,7 @@ class Sentiment(SingleTurnTask):
         return self.measure(transcript).utility
 
     def verify(self, transcript: Transcript) -> Verdict:
-        """Returns "correct" where the gold, brought to [0, 1], reaches ``THRESHOLD``; else it is the score."""
+        """Returns "correct" where the gold, brought to [0, 1], reaches ``THRESHOLD``, else its score."""
         refused = unfinished(transcript)
         if refused is not None:
             return refused
