@@ -69,7 +69,10 @@ TABLE: tuple[Entry, ...] = (
     Entry("lmgym/Chat-v0", "lmgym.tasks.chat:Chat", "Chat with users whose goals are known, or of any source.",
           {"reward": "utility"}, play={"reward": "utility_parts"}),
     Entry("lmgym/Sentiment-v0", "lmgym.tasks.sentiment:Sentiment",
-          "Go on with a review in a wanted sentiment; gold: a published lexicon."),
+          "Go on with a review in a wanted sentiment; gold: a published lexicon.",
+          {"reward": "utility"}),
+    Entry("lmgym/Style-v0", "lmgym.tasks.style:Style", "Write to order: exact constraints on a text.",
+          {"reward": "utility"}),
 )
 # fmt: on
 

@@ -50,6 +50,7 @@ for entry in TABLE:  # what a task reads from files is in the wheel
     except MissingDependencyError as error:
         needed = {
             "lmgym/ReasoningGym-v0": "lmgym[reasoning-gym]",
+            "lmgym/Sentiment-v0": "lmgym[chat]",
             "lmgym/Rocq-v0": "apt-get install coq",
             "lmgym/Lean-v0": "LMGYM_LEAN_REPL",
         }

@@ -37,6 +37,7 @@ from lmgym.tasks.rewrite.task import Rewrite
 from lmgym.tasks.rocq.task import Rocq
 from lmgym.tasks.sentiment.task import Sentiment
 from lmgym.tasks.sliding_puzzle.task import SlidingPuzzle
+from lmgym.tasks.style.task import Style
 from lmgym.tasks.tic_tac_toe.task import TicTacToe
 from lmgym.tasks.word_problem.task import WordProblem
 from lmgym.tasks.wordle.task import Wordle
@@ -109,6 +110,7 @@ CONFIGS: list[tuple[type[Task], dict[str, Any]]] = [
     *((Sentiment, {"level": level, "demonstration_quality": 1.0}) for level in (1, 4)),
     (Sentiment, {"level": 2, "target": "asked", "demonstration_quality": 1.0}),
     (Sentiment, {"target": "neutral", "demonstration_quality": 1.0, "extra_words": ("tasty",)}),
+    *((Style, {"level": level, "demonstration_quality": 1.0}) for level in (1, 3, 5)),
 ]
 with contextlib.suppress(MissingDependencyError):
     find_programs()
