@@ -82,7 +82,9 @@ def make_app(desk: Desk, keys: Keys, port: int) -> App:
         route(f"{folder}/api/statistics", give_statistics, methods=get),
         route(f"{folder}/api/say", take_saying, methods=["POST"]),
     ]
-    return Guard(starlette.Starlette(routes=routes), keys, port)
+    app = starlette.Starlette(routes=routes)
+    app.router.redirect_slashes = False
+    return Guard(app, keys, port)
 
 
 def read_page() -> dict[str, bytes]:

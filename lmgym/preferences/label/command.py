@@ -130,7 +130,7 @@ def _print_summary(console: Console, desk: Desk) -> None:
     progress = show_state(desk)["progress"]
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
-    table.add_column()
+    table.add_column(overflow="fold")
     table.add_row("judged", str(progress["num_judged"]))
     table.add_row("skipped", str(progress["num_skipped"]))
     table.add_row("left", str(progress["num_left"]))

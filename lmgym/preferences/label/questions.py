@@ -74,10 +74,10 @@ def _join(messages: object) -> str:
         raise InvalidValueError('messages must be a list of {"role": ..., "content": ...}.')
     read = []
     for message in messages:
-        content = message.get("content") if isinstance(message, dict) else None
-        if not isinstance(content, str):
+        parts = [message.get(name) if isinstance(message, dict) else None for name in ("role", "content")]
+        if not all(isinstance(part, str) for part in parts):
             raise InvalidValueError('messages must be a list of {"role": ..., "content": ...} with strings.')
-        read.append(Message(message.get("role", ""), content))
+        read.append(Message(*parts))
     return write_conversation(read)
 
 

@@ -48,6 +48,14 @@ function showQuestion(question) {
     find(`${side}-size`).textContent = describeSize(question.responses[place]);
     find(`side-${side}`).classList.remove("chosen");
   }
+  markWhatGoesOn();
+}
+
+/** Lets boxes fade out at the bottom where there is more to scroll to. */
+function markWhatGoesOn() {
+  for (const box of document.querySelectorAll(".scroll")) {
+    box.classList.toggle("goes-on", box.scrollTop + box.clientHeight < box.scrollHeight - 2);
+  }
 }
 
 function showBar(numSaid, numLeft) {
@@ -184,6 +192,8 @@ function hearEverything() {
   for (const id of ["undo", "undo-last"]) find(id).addEventListener("click", undo);
   find("show-help").addEventListener("click", () => find("help").showModal());
   find("show-figures").addEventListener("click", showFigures);
+  document.addEventListener("scroll", markWhatGoesOn, { capture: true, passive: true });
+  addEventListener("resize", markWhatGoesOn);
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) lookedMs += performance.now() - seenSince;
     seenSince = performance.now();
