@@ -45,7 +45,7 @@ LAYERS = {
          "lmgym_agents.diagnosis.optimal_values", "lmgym_agents.diagnosis.action_scores",
          "lmgym_agents.diagnosis.hidden",
          "lmgym_agents.diagnosis.states", "lmgym_agents.diagnosis.q_diagnosis"),
-        ("lmgym_agents.train", "lmgym_agents.baselines"),
+        ("lmgym_agents.train", "lmgym_agents.rlhf", "lmgym_agents.baselines"),
         ("lmgym_agents.cli", "lmgym_agents.commands"),
     ),
 }  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 
 from lmgym_agents.commands.eval import Eval, run_eval
 from lmgym_agents.commands.record import Record, run_record
+from lmgym_agents.commands.rlhf import RLHF, rlhf
 from lmgym_agents.commands.search import Search, run_search
 from lmgym_agents.commands.train import TrainPPO, TrainSFT, train_ppo, train_sft
 from lmgym_agents.commands.train_expert import TrainExpertIteration, train_expert
@@ -31,6 +32,7 @@ SUBCOMMANDS: Mapping[str, Subcommand | Mapping[str, Subcommand]] = {
     },
     "eval": (Eval, run_eval),
     "record": (Record, run_record),
+    "rlhf": (RLHF, rlhf),
     "search": (Search, run_search),
 }
 """By name: the configuration that the command line fills, and what is done with it."""

@@ -1,0 +1,117 @@
+"""Stages that make a policy better: PPO against a reward, DPO on verdicts, imitation of the best of n.
+
+In: a run, the policy of the round before, and a reward or verdicts. Out: algorithms for ``run_stages``.
+Left out: where the reward comes from (``rlhf.proxy``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lmgym.errors import InvalidValueError
+from lmgym.preferences import Preference
+from lmgym.rewards import Reward
+from lmgym_agents.algorithms.dpo import DPO
+from lmgym_agents.algorithms.ppo import PPO
+from lmgym_agents.algorithms.sft import SFT
+from lmgym_agents.demonstrations import FileDemonstrations, TaskDemonstrations
+from lmgym_agents.policy import Policy
+from lmgym_agents.preference_rows import PreferenceRows
+from lmgym_agents.reference import Reference
+from lmgym_agents.reward_models.pairs import split_by_prompt
+from lmgym_agents.rlhf.chunked_work import Chunk, ChunkedWork
+from lmgym_agents.rlhf.episodes import sample_episodes
+from lmgym_agents.rlhf.measuring import proxy_of
+from lmgym_agents.rlhf.run import Run
+from lmgym_agents.rlhf.watched import Watched, WatchedPPO
+
+
+def make_sft(run: Run, policy: Policy) -> SFT:
+    """Returns the warm start on the task's demonstrations."""
+    seed = run.seed("sft")
+    data = TaskDemonstrations(run.task, seed=seed, tokenizer=run.tokenizer, **run.budgets)
+    config = dataclasses.replace(run.config.sft, seed=seed)
+    return SFT(policy, data, config, task=run.task, tokenizer=run.tokenizer, on_message=run.display.say)
+
+
+def make_ppo(run: Run, number: int, policy: Policy, reward: Reward) -> WatchedPPO:
+    """Returns PPO against ``reward``, measured and held by its distance from the policy after SFT."""
+    watched = Watched(reward)
+    env = run.make_env(run.config.num_envs, watched)
+    config = dataclasses.replace(run.config.ppo, seed=run.seed("ppo", number))
+    ppo = PPO(
+        policy, env, config, engine=run.engine(policy), reference=Reference(run.policy("sft")),
+        on_message=run.display.say,
+    )  # fmt: skip
+    return WatchedPPO(ppo, watched, max_kl=run.config.max_kl, on_message=run.display.say)
+
+
+def make_dpo(run: Run, number: int, policy: Policy, preferences: Sequence[Preference]) -> DPO:
+    """Returns DPO on all verdicts so far; the reference is the policy after SFT."""
+    config, share = run.config, run.config.proxy.held_out_share
+    train, held_out = list(preferences), list[Preference]()
+    if share:
+        train, held_out = split_by_prompt(train, (1 - share, share), seed=run.seed("held_out"))
+    options: dict[str, Any] = {"seed": run.seed("dpo", number), "max_tokens": run.context_length}
+    data = PreferenceRows(train, run.tokenizer, with_ties=config.dpo.ties == "half", **options)
+    has_pairs = any(not tie for record in held_out for *_, tie in record.pairs())
+    return DPO(
+        policy, data, dataclasses.replace(config.dpo, seed=run.seed("dpo", number)),
+        held_out=PreferenceRows(held_out, run.tokenizer, **options) if has_pairs else None,
+        reference=run.policy("sft"), on_message=run.display.say,
+    )  # fmt: skip
+
+
+def best_file(number: int) -> str:
+    """Returns the name of the file with the best responses of a round."""
+    return f"round-{number}-best.jsonl"
+
+
+def make_selection(run: Run, number: int, policy: Policy, reward: Reward) -> ChunkedWork:
+    """Returns the work that samples n responses to each prompt and keeps the one that the reward likes best.
+
+    Raises:
+        InvalidValueError: a task of several turns, whose best episodes can't be imitated from a file.
+    """
+    if run.task.max_turns > 1:
+        raise InvalidValueError(
+            "--optimise best-of-n imitates single responses, but the task has several turns; choose ppo or "
+            "dpo."
+        )
+    options, chunk_prompts = run.config.best_of_n, run.config.collect.chunk_prompts
+    engine = run.engine(policy)
+    # Far away from the prompts whose responses were judged.
+    first = (1 << 20) + (number - 1) * options.num_prompts
+
+    def select(chunk: int) -> Chunk:
+        start = chunk * chunk_prompts
+        stop = min(start + chunk_prompts, options.num_prompts)
+        problems = run.task.problems("train", range(first + start, first + stop))
+        groups = sample_episodes(
+            engine, run.transitions, problems, count=options.n, temperature=1.0,
+            seed=run.seed("round", number, "best_of_n"),
+        )  # fmt: skip
+        values = proxy_of(reward, run.task, [episode for group in groups for episode in group])
+        table = np.where(np.isfinite(values), values, -np.inf).reshape(len(groups), options.n)
+        best = [group[place] for group, place in zip(groups, table.argmax(axis=1).tolist(), strict=True)]
+        lines = [json.dumps({"prompt": one.problem.prompt, "response": one.response}) for one in best]
+        finite = np.isfinite(table.max(axis=1))
+        return lines, {
+            "proxy": float(table.max(axis=1)[finite].mean()) if finite.any() else None,
+            "proxy_mean": float(np.nanmean(values)) if np.isfinite(values).any() else None,
+        }
+
+    return ChunkedWork(-(-options.num_prompts // chunk_prompts), select)
+
+
+def make_imitation(run: Run, number: int, policy: Policy) -> SFT:
+    """Returns the imitation of the best responses of a round."""
+    seed = run.seed("imitation", number)
+    data = FileDemonstrations(run.path / best_file(number), run.tokenizer, seed=seed)
+    config = dataclasses.replace(run.config.best_of_n.imitation, seed=seed)
+    return SFT(policy, data, config, on_message=run.display.say)

@@ -1,0 +1,142 @@
+"""The learned reward of a run: its training on the verdicts so far, and what is optimised in the end.
+
+In: a run and preferences. Out: training for ``run_stages``, one for each member, and the reward that PPO and
+best-of-n maximise. Left out: what a reward model is (``lmgym_agents.reward_models``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lmgym.errors import InvalidValueError
+from lmgym.preferences import Preference
+from lmgym.rewards import Reward, Utility, make_reward
+from lmgym_agents.algorithms.reward_model import RewardModelTraining
+from lmgym_agents.models import PRESETS
+from lmgym_agents.reward_models.encoder import EncoderRewardModel, make_encoder_reward_model
+from lmgym_agents.reward_models.ensemble import RewardEnsemble
+from lmgym_agents.reward_models.lm import LMRewardModel, make_lm_reward_model
+from lmgym_agents.reward_models.loading import load_reward_model
+from lmgym_agents.reward_models.pairs import Pair, PreferencePairs, make_pairs, split_by_prompt
+from lmgym_agents.reward_models.scorer import ResponseScorer, measure_statistics
+from lmgym_agents.rlhf.run import Run
+
+Backbone = LMRewardModel | EncoderRewardModel
+
+
+def reward_folder(number: int) -> str:
+    """Returns the name of the folder with the reward model of a round."""
+    return f"round-{number}-reward-model"
+
+
+def member_folder(number: int, member: int) -> str:
+    """Returns the name of the folder with one member of it."""
+    return f"round-{number}-member-{member}"
+
+
+def split_pairs(run: Run, preferences: Sequence[Preference]) -> tuple[list[Pair], list[Pair]]:
+    """Returns the pairs to learn from and those that only measure; no prompt is on both sides."""
+    pairs = make_pairs(preferences)
+    share = run.config.proxy.held_out_share
+    if not share:
+        return pairs, []
+    train, held_out = split_by_prompt(pairs, (1 - share, share), seed=run.seed("held_out"))
+    return train, held_out
+
+
+def make_member(
+    run: Run, number: int, member: int, preferences: Sequence[Preference]
+) -> tuple[RewardModelTraining, Backbone]:
+    """Returns the training of one reward model, and the model; the members differ in head and in data."""
+    seed = run.seed("reward", number, member)
+    model = _make_backbone(run, seed)
+    train, held_out = split_pairs(run, preferences)
+    data = PreferencePairs(train, seed=seed, bootstrap=run.config.proxy.reward_members > 1)
+    config = dataclasses.replace(run.config.reward_model, seed=seed)
+    training = RewardModelTraining(model, data, config, validation=held_out, on_message=run.display.say)
+    return training, model
+
+
+def save_member(
+    run: Run, number: int, member: int, model: Backbone, preferences: Sequence[Preference]
+) -> None:
+    """Puts a trained member into its folder, with where its scores lie on held-out responses."""
+    train, held_out = split_pairs(run, preferences)
+    model.statistics = measure_statistics(model.score(*_texts(held_out or train)))
+    run.folder.write_folder(member_folder(number, member), model.save)
+
+
+def join_members(run: Run, number: int, preferences: Sequence[Preference]) -> Mapping[str, Any]:
+    """Puts the reward model of a round together and returns how well it orders the held-out pairs."""
+    options = run.config.proxy
+    members = [_load(run.path / member_folder(number, m), run) for m in range(options.reward_members)]
+    train, held_out = split_pairs(run, preferences)
+    model: Any = members[0]
+    if len(members) > 1 or options.pessimism:
+        model = RewardEnsemble(members, pessimism=options.pessimism)
+        model.statistics = measure_statistics(model.score(*_texts(held_out or train)))
+    run.folder.write_folder(reward_folder(number), model.save)
+    return {
+        "train": accuracy_of(model, train), "held_out": accuracy_of(model, held_out),
+        "num_pairs": len(train), "num_held_out": len(held_out),
+    }  # fmt: skip
+
+
+def accuracy_of(model: ResponseScorer, pairs: Sequence[Pair]) -> float | None:
+    """Returns the share of pairs that the scores order as the verdicts do; ties are left out."""
+    decided = [pair for pair in pairs if not pair.is_tie]
+    if not decided:
+        return None
+    prompts = [pair.prompt for pair in decided]
+    better = model.score(prompts, [pair.better for pair in decided])
+    worse = model.score(prompts, [pair.worse for pair in decided])
+    return float(((better > worse) + 0.5 * (better == worse)).mean())
+
+
+def make_proxy(run: Run, number: int) -> Reward | None:
+    """Returns what the policy of a round is optimised for; None where no reward is learned (DPO).
+
+    Ground truth is the reward that the environment was asked for, by default the task's utility.
+    """
+    config = run.config
+    if config.feedback.annotator == "ground-truth":
+        reward: Any = Utility() if config.env.reward is None else make_reward(config.env.reward)
+    elif config.needs_reward_model:
+        reward = make_reward(f"model:{run.path / reward_folder(number)}")
+    else:
+        return None
+    for text in config.proxy.bonus:
+        name, _, weight = text.partition("=")
+        try:
+            reward = reward + float(weight) * make_reward(name)  # type: ignore[operator]  # built-in ones are terms
+        except ValueError as error:
+            raise InvalidValueError(
+                f"--bonus is {text!r}; allowed: REWARD=WEIGHT such as length=-0.01 ({error})."
+            ) from error
+    return reward  # type: ignore[no-any-return]
+
+
+def _make_backbone(run: Run, seed: int) -> Backbone:
+    name = run.config.proxy.reward_backbone
+    if name == "encoder":
+        return make_encoder_reward_model(seed=seed)
+    source: str | Path = run.path / "sft" if name == "policy" else name
+    if name not in (*PRESETS, "policy") and not Path(name).exists():
+        raise InvalidValueError(
+            f"--reward-backbone is {name!r}; allowed: policy, encoder, {', '.join(PRESETS)}, or a folder."
+        )
+    return make_lm_reward_model(
+        source, run.tokenizer, seed=seed, max_tokens=run.context_length, device=run.config.model.device
+    )
+
+
+def _load(folder: Path, run: Run) -> Any:
+    return load_reward_model(folder, device=run.config.model.device)
+
+
+def _texts(pairs: Sequence[Pair]) -> tuple[list[str], list[str]]:
+    prompts = [pair.prompt for pair in pairs for _ in range(2)]
+    return prompts, [text for pair in pairs for text in (pair.better, pair.worse)]
