@@ -31,7 +31,7 @@ def utility_parts(transcript: Transcript) -> dict[str, float]:
     standing = standing_of(transcript)
     num_requests = len(reference.goal.requests)
     parts = {name: sum(getattr(judged, name) for judged in standing.judged) / num_requests for name in PARTS}
-    parts["patience"] = -ASKED_AGAIN_COST * standing.num_asked_again
+    parts["patience"] = 0.0 - ASKED_AGAIN_COST * standing.num_asked_again
     return parts
 
 

@@ -79,7 +79,7 @@ def draw_fact(kind: str, entities: list[str], is_easy: bool, taken: set[str], wo
 
 def _draw_value(kind: str, words: Words) -> str:
     if kind == "digit":
-        return str(1 + words.below(9))
+        return str(2 + words.below(8))
     if kind == "number":
         return str(10 + words.below(90))
     return f"{_HOURS[words.below(len(_HOURS))]}:{_QUARTERS[words.below(len(_QUARTERS))]}"
