@@ -72,7 +72,7 @@ TABLE: tuple[Entry, ...] = (
           "Go on with a review in a wanted sentiment; gold: a published lexicon.",
           {"reward": "utility"}),
     Entry("lmgym/Style-v0", "lmgym.tasks.style:Style", "Write to order: exact constraints on a text.",
-          {"reward": "utility"}),
+          {"reward": "utility"}, play={"reward": "utility_parts"}),
 )
 # fmt: on
 

@@ -7,6 +7,7 @@ from lmgym.rewards.scoring import score
 from lmgym.rewards.step_cost import StepCost
 from lmgym.rewards.steps import StepCorrect
 from lmgym.rewards.terms import Correct, Format, Length, PartialCredit
+from lmgym.rewards.text_quality import Crowding, Repetition, Vocabulary
 from lmgym.rewards.timing import Retimed, at_end, at_step, at_turn
 from lmgym.rewards.trl import from_trl, to_trl, trl_dataset_rows
 from lmgym.rewards.utility import Utility
@@ -16,12 +17,14 @@ from lmgym.rewards.wrappers import Clipped, Normalized, Shaped
 __all__ = [
     "Clipped",
     "Correct",
+    "Crowding",
     "Format",
     "FunctionReward",
     "Length",
     "Normalized",
     "PartialCredit",
     "Pay",
+    "Repetition",
     "Retimed",
     "Reward",
     "Shaped",
@@ -30,6 +33,7 @@ __all__ = [
     "TimeLimited",
     "Utility",
     "UtilityParts",
+    "Vocabulary",
     "WeightedSum",
     "at_end",
     "at_step",

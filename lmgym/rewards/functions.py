@@ -23,6 +23,7 @@ from lmgym.rewards.scoring import NOT_APPLICABLE
 from lmgym.rewards.step_cost import StepCost
 from lmgym.rewards.steps import StepCorrect
 from lmgym.rewards.terms import Correct, Format, Length, PartialCredit
+from lmgym.rewards.text_quality import Repetition
 from lmgym.rewards.utility import Utility
 from lmgym.rewards.utility_parts import UtilityParts
 
@@ -33,6 +34,7 @@ NAMED: dict[str, Callable[[], Reward]] = {
     "lmrl_maze": StepCost,
     "lmrl_wordle": partial(StepCost, illegal=-1.0, failure=0.0),
     "partial": PartialCredit,
+    "repetition": Repetition,
     "steps": StepCorrect,
     "utility": Utility,
     "utility_parts": UtilityParts,
@@ -119,7 +121,8 @@ def make_reward(
 
     Args:
         spec: one of
-            a name: "correct", "format", "length", "lmrl_maze", "lmrl_wordle", "partial", "steps",
+            a name: "correct", "format", "length", "lmrl_maze", "lmrl_wordle", "partial", "repetition",
+                "steps",
                 "utility";
             "model:FOLDER", the reward model in a folder (see ``lmgym_agents.reward_models``);
             a ``Reward``, returned as it is;

@@ -105,8 +105,8 @@ class Format(BuiltIn):
         return "format"
 
     def _value(self, transcript: Transcript) -> float:
-        pieces = _pieces(transcript, self.pay)
-        return float(bool(pieces) and all(self._has_form(piece) for piece in pieces))
+        texts = pieces(transcript, self.pay)
+        return float(bool(texts) and all(self._has_form(piece) for piece in texts))
 
     def _has_form(self, piece: Turn) -> bool:
         if len(piece.text) > self.max_chars:
@@ -138,7 +138,7 @@ class Length(BuiltIn):
         return "length"
 
     def _value(self, transcript: Transcript) -> float:
-        return float(sum(self._measure(piece.text) for piece in _pieces(transcript, self.pay)))
+        return float(sum(self._measure(piece.text) for piece in pieces(transcript, self.pay)))
 
     def _measure(self, text: str) -> int:
         if self.unit == "chars":
@@ -163,7 +163,7 @@ def _lines(text: str) -> list[str]:
     return [line + "\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
 
 
-def _pieces(transcript: Transcript, pay: Pay) -> list[Turn]:
+def pieces(transcript: Transcript, pay: Pay) -> list[Turn]:
     """Returns what is paid for: every agent turn, the last one, or the last line of the last one."""
     turns = [turn for turn in transcript.turns if turn.role == "agent"]
     if pay == "episode" or not turns:

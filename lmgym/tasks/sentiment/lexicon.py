@@ -51,6 +51,15 @@ def compound(text: str) -> float:
     return float(analyzer.polarity_scores(text)["compound"])
 
 
+@cache
+def loaded_words() -> frozenset[str]:
+    """Returns the words of the lexicon that carry a sentiment: in lower case, no emoticons, no phrases."""
+    lexicon = load_analyzer().lexicon
+    return frozenset(
+        word for word, valence in lexicon.items() if valence != 0.0 and word.isalpha() and word.islower()
+    )
+
+
 def is_loaded(word: str) -> bool:
     """Returns whether the lexicon gives the lower-case ``word`` a valence that is not 0."""
     return load_analyzer().lexicon.get(word, 0.0) != 0.0

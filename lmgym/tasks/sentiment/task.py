@@ -182,6 +182,12 @@ class Sentiment(SingleTurnTask):
         """Returns the gold score; see ``measure``."""
         return self.measure(transcript).utility
 
+    def utility_parts(self, transcript: Transcript) -> dict[str, float]:
+        """Returns what the feeling alone would be worth, and what the faults take away; they add up."""
+        found = self.measure(transcript)
+        feeling = found.towards if self._gold == "lexicon" else (1 + found.towards) / 2
+        return {"feeling": feeling, "faults": found.utility - feeling}
+
     def verify(self, transcript: Transcript) -> Verdict:
         """Returns "correct" where the gold, brought to [0, 1], reaches ``THRESHOLD``, else its score."""
         refused = unfinished(transcript)

@@ -106,6 +106,15 @@ class Style(SingleTurnTask):
         kept = keeps(text, transcript.problem.reference.value) if not refuse(text) else (False,)
         return sum(kept) / len(kept) if kept[0] else 0.0
 
+    def utility_parts(self, transcript: Transcript) -> dict[str, float]:
+        """Returns what each kind of constraint adds to the utility."""
+        constraints: tuple[Constraint, ...] = transcript.problem.reference.value
+        worth = self.utility(transcript) > 0
+        parts: dict[str, float] = {wish.kind: 0.0 for wish in constraints}
+        for wish, is_kept in zip(constraints, keeps(transcript.response, constraints), strict=True):
+            parts[wish.kind] += is_kept * worth / len(constraints)
+        return parts
+
     def verify(self, transcript: Transcript) -> Verdict:
         """Returns "correct" if all constraints are kept; else the reason is the first that is not."""
         refused = unfinished(transcript)
