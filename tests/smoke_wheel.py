@@ -58,6 +58,10 @@ for entry in TABLE:  # what a task reads from files is in the wheel
 verdict = grade("cos(2x)", "1-2sin^2(x)", timeout_s=60)  # takes a worker process
 assert verdict.status == "correct", verdict
 assert "torch" not in sys.modules
+
+from lmgym.preferences.label.app import read_page
+
+assert b"<!doctype html>" in read_page()["index.html"]
 """
 
 

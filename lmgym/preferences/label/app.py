@@ -23,7 +23,8 @@ _NAMES: Final = ("index.html", "style.css", "page.js", "server.js", "text.js", "
 _ENTRY: Final = """\
 <!doctype html>
 <html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={folder}/">
-<title>lmgym label</title><p><a href="{folder}/">Go on to the questions</a></p></html>
+<link rel="icon" href="{folder}/icon.svg"><title>lmgym label</title>
+<p><a href="{folder}/">Go on to the questions</a></p></html>
 """
 
 

@@ -353,8 +353,11 @@ def start(folder: Path, *options: str) -> tuple[subprocess.Popen[str], Client]:
     raise AssertionError("the command ended")
 
 
-def judge_until_it_dies(client, confirmed):
+def judge_until_it_dies(client, confirmed, number, reached):
+    """Judges, and says when so many verdicts were confirmed."""
     while True:
+        if len(confirmed) == number:
+            reached.set()
         try:
             state = client.state()
             if state["question"] is None:
@@ -366,30 +369,32 @@ def judge_until_it_dies(client, confirmed):
             return
 
 
-def run_and_kill(folder, after_s):
-    """Judges in one thread and kills the server after a while; returns what it had confirmed."""
+def run_and_kill(folder, number, after_s):
+    """Kills the server a moment after it has confirmed ``number`` verdicts; returns all it had confirmed."""
     process, client = start(folder)
-    confirmed = []
-    judge = threading.Thread(target=judge_until_it_dies, args=(client, confirmed))
-    killer = threading.Timer(after_s, process.send_signal, [signal.SIGKILL])
+    confirmed, reached = [], threading.Event()
+    judge = threading.Thread(target=judge_until_it_dies, args=(client, confirmed, number, reached))
     judge.start()
+    assert reached.wait(60)
+    killer = threading.Timer(after_s, process.send_signal, [signal.SIGKILL])
     killer.start()
     judge.join(60)
     killer.join(60)
     process.wait(20)
     process.stdout.close()
+    assert len(confirmed) >= number
     return confirmed
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize("number_of_kills", [2, pytest.param(40, marks=pytest.mark.slow)])
 def test_what_was_confirmed_survives_a_kill(tmp_path, number_of_kills):
-    moments = np.random.default_rng(number_of_kills).uniform(0.0, 0.06, number_of_kills)
-    for number, after_s in enumerate(moments):
+    generator = np.random.default_rng(number_of_kills)
+    for number in range(number_of_kills):
         folder = tmp_path / f"{number // 8}"  # a few kills to one log, which goes on
         folder.mkdir(exist_ok=True)
         before = [item.extra["request"] for item in read_log_or_nothing(folder)]
-        confirmed = run_and_kill(folder, after_s)
+        confirmed = run_and_kill(folder, generator.integers(0, 6), generator.uniform(0.0, 0.03))
         after = [item.extra["request"] for item in read_log_or_nothing(folder)]
         assert after[: len(before)] == before
         assert set(confirmed) <= set(after)

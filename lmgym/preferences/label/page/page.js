@@ -193,7 +193,10 @@ function hearEverything() {
   find("show-help").addEventListener("click", () => find("help").showModal());
   find("show-figures").addEventListener("click", showFigures);
   document.addEventListener("scroll", markWhatGoesOn, { capture: true, passive: true });
-  addEventListener("resize", markWhatGoesOn);
+  addEventListener("resize", () => {
+    find("prompt").scrollTop = find("prompt").scrollHeight;
+    markWhatGoesOn();
+  });
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) lookedMs += performance.now() - seenSince;
     seenSince = performance.now();
