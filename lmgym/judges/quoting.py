@@ -32,7 +32,7 @@ _DANGERS: Final = re.compile(
             r"<(?=<[\s/]{0,3}SYS)",
             # [INST], [/INST], [TOOL_CALLS]; our own delimiters, whatever code they hold
             r"\[(?=[\s/]{0,3}(?-i:[A-Z]{2,24}(?:[_ ][A-Z]{1,24}){0,4})\s{0,3}\])",
-            r"\[(?=\s{0,3}(?:begin|end)\b)",
+            r"[\[［【](?=\s{0,3}(?:begin|end)\b)",
             # a verdict, which a judge could repeat at the end of its reply
             r"\{(?=\s{0,3}\\{0,2}[\"'“”]?\s{0,3}verdict)",
             # What can't be seen or moves what is seen: controls (not newline, tab), zero-width, directions,

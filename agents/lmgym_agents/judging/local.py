@@ -5,8 +5,8 @@
 
 The model is asked as any judge is (``lmgym.judges.prompts``, in brief), the reply is begun for it up to the
 place of the verdict, ``{"verdict": "``, and there the probabilities of "A" and "B" are compared: one forward
-pass a question, and no text of the model's that would have to be parsed. Both orders are asked, and the log-odds
-averaged, in which whatever the model adds for a place alone cancels out. Left out: training.
+pass a question, and no text of the model's that would have to be parsed. Both orders are asked, and the
+log-odds averaged, in which whatever the model adds for a place alone cancels out. Left out: training.
 """
 
 from __future__ import annotations
