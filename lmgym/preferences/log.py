@@ -55,7 +55,8 @@ class PreferenceLog:
         self.path = Path(path)
         self._handle: int | None = _open_for_writing(self.path)
         try:
-            self._book = read_book(self._handle, self.path)
+            with open(self._handle, "rb", closefd=False) as file:
+                self._book = read_book(file, self.path.name)
             check_bad(self._book.bad, bad_lines, self.path)
             self._size = self._repair()
         except OSError as error:
@@ -217,6 +218,8 @@ class PreferenceLog:
 def _open_for_writing(path: Path) -> int:
     if path.is_symlink():
         raise PreferenceLogError(f"{path} is a link; give the file itself.")
+    if path.suffix == ".gz":
+        raise PreferenceLogError(f"{path} is packed, and can only be read; give another name.")
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     is_new = not path.exists()

@@ -6,10 +6,11 @@ Left out: writing and repairing it (``lmgym.preferences.log``).
 
 from __future__ import annotations
 
-import os
+import gzip
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import BinaryIO, Final, Literal, NamedTuple
 
 from lmgym.errors import InvalidValueError, LmgymError, UnknownNameError
 from lmgym.preferences.lines import Line, iterate_lines
@@ -38,23 +39,25 @@ class LogContents(NamedTuple):
 def read_log(path: str | Path, *, bad_lines: BadLines = "skip") -> LogContents:
     """Returns what a preference file holds, also one that is being written; nothing is changed.
 
+    A file whose name ends in ``.gz`` is unpacked.
+
     Raises:
         PreferenceLogError: the file can't be read, or it holds bad lines and ``bad_lines`` is "error"; a torn
             last line is none.
         UnknownNameError: another ``bad_lines``.
     """
     check_choice("bad_lines", bad_lines, ("error", "skip"))
+    path = Path(path)
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-    except OSError as error:
-        raise PreferenceLogError(f"no preferences can be read from {path}: {error.strerror}.") from error
-    try:
-        book = read_book(handle, Path(path))
-    except OSError as error:
-        raise PreferenceLogError(f"no preferences can be read from {path}: {error.strerror}.") from error
-    finally:
-        os.close(handle)
-    check_bad(book.bad, bad_lines, Path(path))
+        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+            book = read_book(file, path.name)  # type: ignore[arg-type]  # a GzipFile reads like a BinaryIO
+    except OSError as error:  # a damaged gzip file is one too
+        raise PreferenceLogError(
+            f"no preferences can be read from {path}: {error.strerror or error}."
+        ) from error
+    except (EOFError, zlib.error) as error:
+        raise PreferenceLogError(f"{path} is no whole gzip file: {error}. Get it again.") from error
+    check_bad(book.bad, bad_lines, path)
     return LogContents(book.standing(), book.num_retracted, [*book.bad, *book.torn])
 
 
@@ -108,25 +111,23 @@ def _check_key(key: object) -> str:
     return key
 
 
-def read_book(handle: int, path: Path) -> Book:
-    """Returns the contents of an open file from its beginning; the handle stays open."""
+def read_book(file: BinaryIO, name: str) -> Book:
+    """Returns the contents of an open file from where it stands; ``name`` is what problems call it."""
     book = Book()
-    with open(handle, "rb", closefd=False) as file:
-        file.seek(0)
-        for line in iterate_lines(file):
-            where = f"{path.name}, line {line.number}"
-            try:
-                book.take(_whole(line))
-            except InvalidValueError as error:
-                if not line.is_whole:
-                    book.torn.append(f"{where}: a torn end of {line.num_bytes} bytes.")
-                    break
-                book.bad.append(f"{where}: {error}")
-            else:
-                book.lacks_newline = not line.is_whole
-            book.num_bytes += line.num_bytes
+    for line in iterate_lines(file):
+        where = f"{name}, line {line.number}"
+        try:
+            book.take(_whole(line))
+        except InvalidValueError as error:
+            if not line.is_whole:
+                book.torn.append(f"{where}: a torn end of {line.num_bytes} bytes.")
+                break
+            book.bad.append(f"{where}: {error}")
+        else:
+            book.lacks_newline = not line.is_whole
+        book.num_bytes += line.num_bytes
     if book.lacks_newline:  # no part of an object is an object, so this one is complete
-        book.torn.append(f"{path.name}: the last record lacks its newline.")
+        book.torn.append(f"{name}: the last record lacks its newline.")
     return book
 
 

@@ -137,16 +137,17 @@ def make_preference(values: Any) -> Preference:
     return Preference(**values)
 
 
-def read_json(line: str | bytes) -> Any:
+def read_json(line: str | bytes, *, max_bytes: int = MAX_LINE_BYTES) -> Any:
     """Returns the value of one bounded line of strict JSON.
 
     Raises:
         InvalidValueError: too long, or not JSON; NaN, infinities, repeated names and deep nesting are not.
     """
-    if len(line) > MAX_LINE_BYTES:
-        raise InvalidValueError(f"a line of {len(line)} bytes is longer than {MAX_LINE_BYTES}.")
+    if len(line) > max_bytes:
+        raise InvalidValueError(f"{len(line)} bytes of JSON are longer than {max_bytes}.")
     try:
-        return json.loads(line, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+        text = line.decode("utf-8") if isinstance(line, bytes) else line  # json would guess at the encoding
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except RecursionError:
         raise InvalidValueError("JSON nested too deep.") from None
     except ValueError as error:

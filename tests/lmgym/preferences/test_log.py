@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import json
 import os
 import signal
@@ -179,10 +180,23 @@ def test_links_and_other_things_are_refused(path, tmp_path):
         read_preferences(tmp_path / "none.jsonl")
     with pytest.raises(PreferenceLogError, match="read"):
         read_preferences(tmp_path)
+    with pytest.raises(PreferenceLogError, match="packed"):
+        PreferenceLog(tmp_path / "p.jsonl.gz")
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(PreferenceLogError, match="regular"):
             PreferenceLog(tmp_path / "pipe")
+
+
+def test_packed_files_can_be_read(tmp_path):
+    path = tmp_path / "p.jsonl.gz"
+    packed = gzip.compress(make(0).to_json().encode() + b"\n" + make(1).to_json().encode())
+    path.write_bytes(packed)
+    assert read_log(path).preferences == [make(0), make(1)]
+    for damaged in (packed[:-9], b"x" + packed, packed[:30] + b"xx" + packed[32:]):
+        path.write_bytes(damaged)
+        with pytest.raises(PreferenceLogError, match=path.name):
+            read_log(path)
 
 
 BAD = b'{"prompt": 1}\n\xff\xfe\n' + b"[" * 5000 + b"\n\n"
