@@ -8,6 +8,7 @@ uses more CPU time or memory than it was given. Imports nothing of lmgym, so tha
 from __future__ import annotations
 
 import datetime
+import importlib
 import json
 import sys
 from typing import Any
@@ -27,13 +28,12 @@ def main() -> None:
 
 def answer(request: dict[str, Any]) -> list[dict[str, str]]:
     """Returns what becomes of each of ``request["conversations"]``."""
-    from jinja2 import TemplateError
-
+    jinja2 = importlib.import_module("jinja2")
     try:
         template = make_environment(datetime.date.fromisoformat(request["today"])).from_string(
             request["template"]
         )
-    except (TemplateError, RecursionError) as error:
+    except (jinja2.TemplateError, RecursionError) as error:
         return [{"error": _say(error)} for _ in request["conversations"]]
     answers = []
     for conversation in request["conversations"]:
@@ -54,11 +54,11 @@ def make_environment(today: datetime.date) -> Any:
     Args:
         today: what ``strftime_now`` takes for today.
     """
-    from jinja2 import TemplateError
-    from jinja2.ext import Extension, loopcontrols
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    jinja2, ext, sandbox = (
+        importlib.import_module(name) for name in ("jinja2", "jinja2.ext", "jinja2.sandbox")
+    )
 
-    class Generation(Extension):
+    class Generation(ext.Extension):  # type: ignore[misc, name-defined]
         """The tag around what the assistant says; its content is rendered as it stands."""
 
         tags = {"generation"}  # noqa: RUF012  # the library reads a class attribute
@@ -68,10 +68,10 @@ def make_environment(today: datetime.date) -> Any:
             return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
     def raise_exception(message: str) -> None:
-        raise TemplateError(message)
+        raise jinja2.TemplateError(message)
 
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
+    environment = sandbox.ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, ext.loopcontrols]
     )
     environment.filters["tojson"] = _to_json
     environment.globals["raise_exception"] = raise_exception

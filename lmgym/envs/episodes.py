@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from lmgym.conversation import readable
 from lmgym.envs.infos import Column, Columns
 from lmgym.records import Problem, Scores, Transcript, Turn, Verdict
 from lmgym.rewards import Normalized, Reward, StepCorrect, bind, score
@@ -26,7 +27,8 @@ from lmgym.tasks.base import SingleTurnTask, Task
 _make_turn = cast("Callable[[tuple[Any, ...]], Turn]", partial(tuple.__new__, Turn))
 _make_transcript = cast("Callable[[tuple[Any, ...]], Transcript]", partial(tuple.__new__, Transcript))
 
-Encode = Callable[[Sequence[str]], list[NDArray[np.int32]]]
+Encode = Callable[[Sequence[str], Sequence[bool]], list[NDArray[np.int32]]]
+"""Replies to tokens, and whether the agent's turns before them have ended; see ``lmgym.envs.replies``."""
 
 
 class Reply(NamedTuple):
@@ -198,7 +200,8 @@ class Episodes:
         room: NDArray[np.int64],
         truncated: NDArray[np.bool_],
     ) -> list[Reply]:
-        tokens = self._encode([reply or "" for _, reply in waiting])
+        has_ended = [self.turns[rows[position]][-1].is_complete for position, _ in waiting]
+        tokens = self._encode([reply or "" for _, reply in waiting], has_ended)
         replies = []
         for (position, text), ids in zip(waiting, tokens, strict=True):
             if len(ids) + 1 > room[position]:
@@ -336,7 +339,7 @@ def begin_columns(rows: NDArray[np.int64], problems: Sequence[Problem]) -> Colum
     """Returns the infos of episodes that begin."""
     prompts, _, splits, indices, difficulties, _ = zip(*problems, strict=True)
     return {
-        "prompt": Column(rows, list(prompts)),
+        "prompt": Column(rows, [readable(prompt) for prompt in prompts]),
         "split": Column(rows, list(splits)),
         "problem_index": Column(rows, np.fromiter(indices, np.int64, len(indices))),
         "difficulty": Column(rows, np.fromiter(difficulties, np.float64, len(difficulties))),

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lmgym.chat_template import ChatTokenizer, make_chat_tokenizer
 from lmgym.envs.curriculum import Curriculum
 from lmgym.errors import InvalidValueError, PromptTooLongError, UnknownNameError
 from lmgym.records import Problem
@@ -64,7 +65,8 @@ def make_setup(
         split: which of the task's splits problems are drawn from.
         reward: whatever ``lmgym.rewards.make_reward`` takes.
         pay: overrides when the reward is paid: at the end of each "episode", "turn" or "step".
-        tokenizer: whatever ``lmgym.tokenization.make_tokenizer`` takes.
+        tokenizer: whatever ``lmgym.tokenization.make_tokenizer`` takes; for a chat task it is then joined
+            with its chat template, ``lmgym.chat_template.make_chat_tokenizer``.
         max_new_tokens: budget of one turn; default: what the task's longest demonstration needs.
         max_prompt_tokens: longest prompt; default: the task's longest, at a token a character.
         max_episode_tokens: budget of an episode, prompt and replies included; default: as much as all
@@ -76,20 +78,23 @@ def make_setup(
     Raises:
         InvalidValueError: an option has a value that is not allowed.
         UnknownNameError: an unknown split, reward or tokenizer.
+        TokenizerError: the tokenizer, or its chat template, can't be used.
     """
     if not isinstance(task, Task):
         raise InvalidValueError(f"task must be an lmgym Task, got {task!r}; build one with make_task.")
     check_split(task, split)
     made = make_tokenizer(tokenizer)
+    if task.is_chat:
+        made = make_chat_tokenizer(made)
     rule = _make_curriculum(curriculum)
     tasks = [task] if rule is None else [task.at_level(level) for level in rule.levels(task)]
     prompt_tokens = _positive("max_prompt_tokens", max_prompt_tokens)
     if prompt_tokens is None:
-        prompt_tokens = max(each.max_prompt_chars for each in tasks) + len(made.prefix_ids)
+        prompt_tokens = max(_tokens_of_prompt(each, made) for each in tasks) + len(made.prefix_ids)
     new_tokens = _positive("max_new_tokens", max_new_tokens)
     if new_tokens is None:
         new_tokens = max(each.default_max_new_tokens for each in tasks)
-    context = prompt_tokens + max(_tokens_of_turns(each, new_tokens) for each in tasks)
+    context = prompt_tokens + max(_tokens_of_turns(each, new_tokens, made) for each in tasks)
     budget = _positive("max_episode_tokens", max_episode_tokens)
     length = context if budget is None else min(context, budget)
     if length > MAX_CONTEXT:
@@ -110,9 +115,20 @@ def make_setup(
     )
 
 
-def _tokens_of_turns(task: Task, max_new_tokens: int) -> int:
+def _tokens_of_prompt(task: Task, tokenizer: TextTokenizer) -> int:
+    pieces = task.max_prompt_messages + 1 if task.is_chat else 0
+    return task.max_prompt_chars + pieces * _tokens_of_piece(tokenizer)
+
+
+def _tokens_of_turns(task: Task, max_new_tokens: int, tokenizer: TextTokenizer) -> int:
     turns = max(task.max_turns, 1)
-    return turns * max_new_tokens + (turns - 1) * task.max_reply_chars
+    pieces = 2 if task.is_chat else 0  # before the user's message and behind it
+    reply = task.max_reply_chars + pieces * _tokens_of_piece(tokenizer)
+    return turns * max_new_tokens + (turns - 1) * reply
+
+
+def _tokens_of_piece(tokenizer: TextTokenizer) -> int:
+    return tokenizer.max_piece_tokens if isinstance(tokenizer, ChatTokenizer) else 0
 
 
 def check_prompts_fit(setup: Setup, problems: Sequence[Problem], lengths: NDArray[np.int64]) -> None:

@@ -8,12 +8,15 @@ Left out: autoreset, observations, infos.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lmgym.conversation import plain, readable
 from lmgym.envs.episodes import Episodes, TurnEnds
+from lmgym.envs.replies import encode_replies
 from lmgym.envs.setup import Setup, check_prompts_fit
 from lmgym.records import Problem, Turn
 from lmgym.tasks.base import Task
@@ -29,9 +32,9 @@ class TextRows:
     def __init__(self, setup: Setup, granularity: str, num_rows: int) -> None:
         self.setup = setup
         self.is_by_step = granularity == "step"
-        self.episodes = Episodes(setup.reward, setup.tokenizer.encode_batch, num_rows)
+        self.episodes = Episodes(setup.reward, partial(encode_replies, setup.tokenizer), num_rows)
         self.texts = [""] * num_rows
-        """The whole episode so far: prompt, turns and replies."""
+        """The whole episode so far, as people read it: prompt, turns and replies."""
         self.drafts = [""] * num_rows
         """What of the present turn has been written."""
         self.lengths = np.zeros(num_rows, np.int64)
@@ -51,7 +54,7 @@ class TextRows:
         check_prompts_fit(self.setup, problems, lengths)
         self.episodes.begin(rows, task, problems)
         for row, problem in zip(rows.tolist(), problems, strict=True):
-            self.texts[row], self.drafts[row] = problem.prompt, ""
+            self.texts[row], self.drafts[row] = readable(problem.prompt), ""
         self.lengths[rows] = lengths
         self.num_actions[rows] = 0
         self.is_live[rows] = True
@@ -72,7 +75,8 @@ class TextRows:
         self.num_actions[rows] += 1
         for position, (row, piece) in enumerate(zip(rows.tolist(), texts, strict=True)):
             before = len(self.drafts[row])
-            draft, count, is_cut = self._fit(row, self.drafts[row] + piece)
+            said = plain(piece) if self.setup.task.is_chat else piece
+            draft, count, is_cut = self._fit(row, self.drafts[row] + said)
             self.drafts[row] = draft
             is_over = is_cut or not (self.is_by_step and piece.endswith("\n"))
             if self.setup.reward.pay == "step":
@@ -115,7 +119,7 @@ class TextRows:
             self.texts[row] += turn.text
             self.drafts[row] = ""
         for reply in ends.replies:
-            self.texts[reply.row] += reply.text
+            self.texts[reply.row] += readable(reply.text)
             self.lengths[reply.row] += len(reply.tokens)
         self.is_live[rows[ends.ended]] = False
         return ends

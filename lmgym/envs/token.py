@@ -72,8 +72,7 @@ class TokenEnv(SingleEnv[TokenObs, int, TokenRows]):
         return {"input_ids": rows.ids[0].copy(), "attention_mask": rows.attention_mask[0].copy()}
 
     def _text(self) -> str:
-        rows = self._play.rows
-        return self.setup.tokenizer.decode(rows.ids[0, : int(rows.lengths[0])])
+        return self._play.rows.texts()[0]
 
     def _counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         return self._play.rows.lengths, self._play.rows.num_actions

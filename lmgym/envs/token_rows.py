@@ -7,12 +7,15 @@ turn ended. Left out: autoreset, observations, infos, checks of what callers giv
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lmgym.conversation import readable
 from lmgym.envs.episodes import Episodes, TurnEnds, make_turns
+from lmgym.envs.replies import encode_replies
 from lmgym.envs.setup import Setup, check_prompts_fit
 from lmgym.records import Problem
 from lmgym.tasks.base import Task
@@ -29,7 +32,7 @@ class TokenRows:
         self.setup = setup
         tokenizer = setup.tokenizer
         shape = (num_rows, setup.context_length)
-        self.episodes = Episodes(setup.reward, tokenizer.encode_batch, num_rows)
+        self.episodes = Episodes(setup.reward, partial(encode_replies, tokenizer), num_rows)
         self.ids = np.full(shape, tokenizer.pad_id, np.int32)
         self.attention_mask = np.zeros(shape, np.int8)
         self.is_action = np.zeros(shape, np.bool_)
@@ -138,6 +141,22 @@ class TokenRows:
     def tokens_left(self) -> NDArray[np.int64]:
         """Returns int64[B]: how many more tokens the agent's current turn can take; 0 in ended rows."""
         return np.where(self.is_live, self.turn_stops - self.lengths, 0)
+
+    def texts(self) -> list[str]:
+        """Returns the text of each row so far, as people read it; special tokens are dropped."""
+        tokenizer = self.setup.tokenizer
+        if not self.setup.task.is_chat:
+            return tokenizer.decode_batch(self.ids, self.lengths)
+        every, turns = np.arange(len(self.lengths)), self.episodes.turns
+        is_open = self.is_live | np.array([not said for said in turns])  # else the last turn is among them
+        drafts = self._texts(every, np.where(is_open, self.turn_starts, self.lengths), self.lengths)
+        said = zip(self.episodes.problems, turns, drafts, strict=True)
+        return [
+            ""
+            if problem is None
+            else readable(problem.prompt + "".join(turn.text for turn in before)) + draft
+            for problem, before, draft in said
+        ]
 
     def ends_turn(self, tokens: NDArray[Any]) -> NDArray[np.bool_]:
         """Returns where ``tokens`` are end-of-turn tokens."""

@@ -234,8 +234,7 @@ class TokenVectorEnv(BatchedEnv[TokenObs, NDArray[Any], TokenRows]):
         return [{"input_ids": i, "attention_mask": m} for i, m in zip(ids, mask, strict=True)]
 
     def _texts(self) -> list[str]:
-        rows = self._play.rows
-        return self.setup.tokenizer.decode_batch(rows.ids, rows.lengths)
+        return self._play.rows.texts()
 
     def _counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         return self._play.rows.lengths, self._play.rows.num_actions
