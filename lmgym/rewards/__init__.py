@@ -7,7 +7,7 @@ from lmgym.rewards.scoring import score
 from lmgym.rewards.step_cost import StepCost
 from lmgym.rewards.steps import StepCorrect
 from lmgym.rewards.terms import Correct, Format, Length, PartialCredit
-from lmgym.rewards.text_quality import Crowding, Repetition, Vocabulary
+from lmgym.rewards.text_quality import Crowding, Familiarity, Repetition, Vocabulary
 from lmgym.rewards.timing import Retimed, at_end, at_step, at_turn
 from lmgym.rewards.trl import from_trl, to_trl, trl_dataset_rows
 from lmgym.rewards.utility import Utility
@@ -18,6 +18,7 @@ __all__ = [
     "Clipped",
     "Correct",
     "Crowding",
+    "Familiarity",
     "Format",
     "FunctionReward",
     "Length",

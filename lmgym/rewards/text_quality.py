@@ -1,9 +1,9 @@
 """Terms against gibberish, to be added to a reward that text without sense can exploit.
 
-Comes in: what the agent wrote. Goes out: ``Repetition``, ``Crowding`` (costs) and ``Vocabulary`` (a gain),
-each a share in [0, 1]. They look at words alone: a word is a piece between white space, in lower case and
-without the signs around it. Only the first ``MAX_READ_CHARS`` characters are read. Left out: how likely it
-is that a model writes the text; that is what a KL penalty is for.
+Comes in: what the agent wrote. Goes out: ``Repetition`` and ``Crowding`` (costs), ``Vocabulary`` and
+``Familiarity`` (gains), each a share in [0, 1]. They look at words alone: a word is a piece between white
+space, in lower case and without the signs around it. Only the first ``MAX_READ_CHARS`` characters are read.
+Left out: how likely a model is to write the text; that is what a KL penalty is for.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from lmgym.rewards.terms import BuiltIn, pieces
 
 MAX_READ_CHARS = 20_000
 """Of a turn (or of a step, where those are paid)."""
+Gram = tuple[str, ...]
 _SENTENCE_END = re.compile(r"[.!?\n]+")
 
 
@@ -50,16 +51,14 @@ class Repetition(TextTerm):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.size, bool) or not isinstance(self.size, int) or not 1 <= self.size <= 10:
-            raise InvalidValueError(f"Repetition.size must be an integer in [1, 10], got {self.size!r}.")
+        _check_size("Repetition.size", self.size)
 
     @property
     def name(self) -> str:
         return "repetition"
 
     def _measure(self, text: str) -> float:
-        words = find_words(text)
-        grams = list(zip(*(words[start:] for start in range(self.size)), strict=False))
+        grams = _find_grams(find_words(text), self.size)
         return 1 - len(set(grams)) / len(grams) if grams else 0.0
 
 
@@ -68,7 +67,7 @@ class Vocabulary(TextTerm):
     """The share of words that are in a list; 0 for a text without words.
 
     Args:
-        words: the list, in lower case.
+        words: the list, in any case.
     """
 
     words: Iterable[str] = field(default=(), repr=False)
@@ -88,6 +87,47 @@ class Vocabulary(TextTerm):
 
 
 @dataclass(frozen=True)
+class Familiarity(TextTerm):
+    """The share of n-grams that occur in given texts; 0 for a text without words.
+
+    The beginning and the end of the text belong to its n-grams, so that words in an order of their own, and
+    a text that stops in the middle, are seen: against "It was good." the pairs of "Was it good." are 1/4
+    familiar.
+
+    Args:
+        texts: what good text looks like, a few thousand demonstrations for instance.
+        size: words in an n-gram.
+    """
+
+    texts: Iterable[str] = field(default=(), repr=False)
+    size: int = 2
+    known: frozenset[Gram] = field(init=False, repr=False)
+    """every n-gram of the texts"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_size("Familiarity.size", self.size)
+        texts = [] if isinstance(self.texts, str | bytes) else list(self.texts)
+        if not texts or not all(isinstance(text, str) for text in texts):
+            raise InvalidValueError(
+                f"Familiarity.texts must be a list of texts, got {str(self.texts)[:80]!r}."
+            )
+        object.__setattr__(self, "texts", tuple(texts))
+        object.__setattr__(self, "known", frozenset(gram for text in texts for gram in self._grams(text)))
+
+    @property
+    def name(self) -> str:
+        return "familiarity"
+
+    def _grams(self, text: str) -> list[Gram]:
+        return _find_grams(["", *find_words(text), ""], self.size)
+
+    def _measure(self, text: str) -> float:
+        grams = self._grams(text)
+        return sum(gram in self.known for gram in grams) / len(grams) if find_words(text) and grams else 0.0
+
+
+@dataclass(frozen=True)
 class Crowding(TextTerm):
     """The share of words by which sentences exceed what they may have of a list; a cost at negative weight.
 
@@ -95,7 +135,7 @@ class Crowding(TextTerm):
     and fun." has four words of sentiment among five; with ``allowed=2`` the value is 2/5.
 
     Args:
-        words: the list, in lower case, e.g. ``lmgym.tasks.sentiment.loaded_words()``.
+        words: the list, in any case, e.g. ``lmgym.tasks.sentiment.loaded_words()``.
         allowed: words of the list that every sentence may have.
     """
 
@@ -126,15 +166,23 @@ def find_words(text: str) -> list[str]:
     return [word for word in stripped if word]
 
 
+def _find_grams(words: list[str], size: int) -> list[Gram]:
+    return list(zip(*(words[start:] for start in range(size)), strict=False))
+
+
+def _check_size(name: str, size: object) -> None:
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= 10:
+        raise InvalidValueError(f"{name} must be an integer in [1, 10], got {size!r}.")
+
+
 def _check_list(name: str, words: object) -> frozenset[str]:
     if isinstance(words, str | bytes) or not isinstance(words, Iterable):
         raise InvalidValueError(f"{name} must be a list or set of words, got {str(words)[:80]!r}.")
-    found = frozenset(words)
-    odd = [word for word in found if not isinstance(word, str) or find_words(word) != [word]]
-    if odd or not found:
-        given = f"got {sorted(map(repr, odd))[0]}" if odd else "it is empty"
+    given = list(words)
+    odd = [word for word in given if not isinstance(word, str) or find_words(word) != [word.lower()]]
+    if odd or not given:
         raise InvalidValueError(
-            f"{name} must hold at least one word, each in lower case and without white space or signs around "
-            f"it; {given}."
+            f"{name} must hold at least one word, each without white space or signs around it; "
+            f"{f'got {odd[0]!r}' if odd else 'it is empty'}."
         )
-    return found
+    return frozenset(word.lower() for word in given)
