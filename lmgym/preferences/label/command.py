@@ -11,14 +11,16 @@ import webbrowser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import tyro
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lmgym.errors import UnknownNameError
 from lmgym.preferences.annotators import Comparison
+from lmgym.preferences.formats import FORMATS, read_preferences_as
 from lmgym.preferences.label.app import make_app
 from lmgym.preferences.label.desk import Desk
 from lmgym.preferences.label.guard import Keys
@@ -27,6 +29,9 @@ from lmgym.preferences.label.schedule import make_schedule
 from lmgym.preferences.label.serving import LOOPBACK, make_server, open_socket
 from lmgym.preferences.label.view import show_state, show_statistics
 from lmgym.preferences.log import PreferenceLog
+
+QUESTIONS: Final = "questions"
+"""The format of files that hold questions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,13 +44,16 @@ class LabelConfig:
     """
 
     questions: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="QUESTIONS")]
-    """JSON lines with prompts and responses."""
+    """JSON lines with prompts and responses, or a file of --format."""
 
     out: Path
     """Where verdicts are appended; several raters may use one file one after another."""
 
     rater: str
     """Who judges; each rater sees the sides in another order."""
+
+    format: Annotated[str, tyro.conf.arg(metavar="NAME")] = QUESTIONS
+    """Of QUESTIONS: questions, or lmgym, hh-rlhf, trl, llmbar, ...; what a data set says is not shown."""
 
     second_opinion: float = 0.0
     """Share of the questions that are asked again later, sides exchanged, to see how steady you are."""
@@ -66,7 +74,7 @@ class LabelConfig:
 def run_label(config: LabelConfig) -> None:
     """Serves the page until ctrl-c, then prints what was judged."""
     label(
-        read_questions(config.questions),
+        _load_questions(config.questions, config.format),
         out=config.out,
         rater=config.rater,
         second_opinion=config.second_opinion,
@@ -74,6 +82,17 @@ def run_label(config: LabelConfig) -> None:
         port=config.port,
         is_opened=config.open,
     )
+
+
+def _load_questions(path: Path, format: str) -> Sequence[Comparison]:
+    if format == QUESTIONS:
+        return read_questions(path)
+    if format not in FORMATS:
+        raise UnknownNameError("format of questions", format, [QUESTIONS, *FORMATS])
+    preferences = read_preferences_as(format, path)
+    for reason, count in preferences.skipped.most_common():
+        make_console().print(f"left out: {count} × {reason}")
+    return [Comparison(item.prompt, item.responses) for item in preferences]
 
 
 def label(
@@ -103,7 +122,7 @@ def label(
         MissingDependencyError: starlette or uvicorn is not installed.
     """
     schedule = make_schedule(make_pairs(questions), rater=rater, second_opinion=second_opinion, seed=seed)
-    console = Console(markup=False, emoji=False, highlight=False)
+    console = make_console()
     with PreferenceLog(out) as log, open_socket(port) as listener:
         for problem in log.problems:
             console.print(f"repaired: {problem}")
@@ -117,6 +136,11 @@ def label(
             server.run(sockets=[listener])
         _print_summary(console, desk)
     return desk
+
+
+def make_console() -> Console:
+    """Returns a console that prints text as it is."""
+    return Console(markup=False, emoji=False, highlight=False)
 
 
 def _print_begin(console: Console, desk: Desk, address: str) -> None:

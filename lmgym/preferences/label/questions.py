@@ -55,7 +55,9 @@ def make_question(values: Any) -> Comparison:
         InvalidValueError: neither or both of ``prompt`` and ``messages``, or values of other types.
     """
     if not isinstance(values, dict) or ("prompt" in values) == ("messages" in values):
-        raise InvalidValueError('a question is a JSON object with "responses" and "prompt" or "messages".')
+        raise InvalidValueError(
+            'a question is a JSON object with "responses" and "prompt" or "messages"; a data set needs its format.'
+        )
     prompt = values["prompt"] if "prompt" in values else _join(values["messages"])
     responses, key = values.get("responses"), values.get("key", "")
     if not isinstance(prompt, str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import unicodedata
 from collections import Counter
 
 import pytest
@@ -188,6 +189,13 @@ class TestVisible:
     )
     def test_what_can_not_be_seen_becomes_a_sign(self, text, sign):
         assert make_visible(text) == ([("a", False), (sign, True), ("b", False)], 0)
+
+    def test_no_character_that_can_not_be_seen_is_shown_as_it_is(self):
+        for code in range(0x10000):
+            (first, _), *middle, (last, _) = make_visible(f"a{chr(code)}b")[0] * 2  # one piece stands twice
+            shown = first + last + "".join(text for text, is_sign in middle if not is_sign)
+            unseen = [sign for sign in shown if unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Co", "Cn")]
+            assert set(unseen) <= {"\n", "\t"}, hex(code)
 
     def test_line_ends_of_windows_are_line_ends(self):
         assert make_visible("é\r\nb") == ([("é\nb", False)], 0)

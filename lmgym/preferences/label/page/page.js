@@ -169,14 +169,14 @@ function isScrolling(event) {
 function hearKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.querySelector("dialog[open]")) return;
   const choice = CHOICES[event.code] ?? (isScrolling(event) ? undefined : ARROWS[event.key]);
-  const letter = event.key.toLowerCase();
-  if (choice) judge(choice, event.shiftKey ? "0.5" : confidence);
+  const letter = /^[a-z?]$/i.test(event.key) ? event.key.toLowerCase() : event.code.replace("Key", "").toLowerCase();
+  if (letter === "?") find("help").showModal();
+  else if (choice) judge(choice, event.shiftKey ? "0.5" : confidence);
   else if (LETTERS[letter] === "skip") judge("skip", "");
   else if (LETTERS[letter] === "undo") undo();
   else if (letter === "c") setConfidence(LEVELS[(LEVELS.indexOf(confidence) + 1) % LEVELS.length]);
   else if (letter === "j" || letter === "k") scrollBoth(letter === "j" ? 1 : -1);
   else if (letter === "f") showFigures();
-  else if (letter === "?") find("help").showModal();
   else return;
   event.preventDefault();
 }
