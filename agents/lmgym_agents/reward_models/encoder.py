@@ -28,6 +28,7 @@ from lmgym_agents.accumulate import micro_batches
 from lmgym_agents.devices import resolve_device
 from lmgym_agents.dropout import disable_dropout
 from lmgym_agents.models import load_pretrained, no_progress_bars
+from lmgym_agents.packaged_models import packaged_model
 from lmgym_agents.reward_models.description import Description, read_description
 from lmgym_agents.reward_models.scorer import Floats, ScoreStatistics, score_texts
 
@@ -140,6 +141,11 @@ class EncoderRewardModel:
         }
         return named | {f"head.{name}": part for name, part in self.head.named_parameters()}
 
+    def reset_head(self, seed: int) -> None:
+        """Draws the head anew: the start of a member of an ensemble, of a fold of a cross-validation."""
+        fresh = _make_head(4 * int(self.encoder.config.hidden_size), self.hidden_size, seed)
+        self.head.load_state_dict(fresh.state_dict())
+
     def save(self, folder: str | Path) -> None:
         """Writes encoder, tokenizer, head and description."""
         folder = Path(folder)
@@ -219,7 +225,7 @@ class _TextEncoder:
 
 
 def make_encoder_reward_model(
-    folder: str | Path,
+    folder: str | Path | None = None,
     *,
     hidden_size: int = 0,
     is_frozen: bool = True,
@@ -227,12 +233,21 @@ def make_encoder_reward_model(
     device: str | torch.device = "cpu",
     seed: int = 0,
 ) -> EncoderRewardModel:
-    """Returns an untrained reward model on the encoder of a folder in Hugging Face format.
+    """Returns an untrained reward model on an encoder.
+
+    Args:
+        folder: of the encoder, in Hugging Face format; None: the packaged all-MiniLM-L6-v2.
+        hidden_size: units of the head's hidden layer; 0: the head is linear.
+        is_frozen: training changes the head alone.
+        max_tokens: longest text.
+        device: see ``resolve_device``.
+        seed: of the head.
 
     Raises:
         ModelError: the encoder or its tokenizer.json can't be loaded.
+        MissingDependencyError: the packaged encoder is asked for and not installed.
     """
-    encoder, tokenizer = _load_parts(Path(folder), device)
+    encoder, tokenizer = _load_parts(packaged_model("minilm") if folder is None else Path(folder), device)
     return EncoderRewardModel(
         encoder, tokenizer, hidden_size=hidden_size, is_frozen=is_frozen, max_tokens=max_tokens, seed=seed
     )

@@ -69,7 +69,8 @@ class LMRewardModel:
         self.statistics = statistics
         self._max_tokens_per_batch = max_tokens_per_batch
         self._pad_id = pad_id_of(tokenizer)
-        self._known: dict[tuple[str, str], Tensor] = {}
+        self.known: dict[tuple[str, str], Tensor] = {}
+        """What a frozen backbone made of prompts and responses, float32[D] each."""
         model.config.pad_token_id = self._pad_id
         _check_reading(self)
 
@@ -96,19 +97,19 @@ class LMRewardModel:
         """See ``TrainableScorer``; does something only while the backbone is frozen."""
         if not self.is_frozen:
             return
-        pairs = sorted(set(zip(prompts, responses, strict=True)) - self._known.keys())
+        pairs = sorted(set(zip(prompts, responses, strict=True)) - self.known.keys())
         if not pairs:
             return
         rows = self._encode([prompt for prompt, _ in pairs], [response for _, response in pairs])
         for pair, feature in zip(pairs, self._features(rows), strict=True):
-            self._known[pair] = feature.clone()
+            self.known[pair] = feature.clone()
 
     def make_rows(self, prompts: Sequence[str], responses: Sequence[str]) -> RewardRows:
         """See ``TrainableScorer``."""
         pairs = list(zip(prompts, responses, strict=True))
-        if not pairs or not self._known or not all(pair in self._known for pair in pairs):
+        if not pairs or not self.known or not all(pair in self.known for pair in pairs):
             return self._encode(prompts, responses)
-        features = torch.stack([self._known[pair] for pair in pairs])
+        features = torch.stack([self.known[pair] for pair in pairs])
         ones = torch.ones(len(pairs), dtype=torch.int64)
         return RewardRows(ones[:, None] * self._pad_id, ones, features)
 
@@ -127,6 +128,10 @@ class LMRewardModel:
         named = {f"backbone.{name}": part for name, part in self.model.base_model.named_parameters()}
         named |= {f"head.{name}": part for name, part in self._score.named_parameters()}
         return {name: parameter for name, parameter in named.items() if parameter.requires_grad}
+
+    def reset_head(self, seed: int) -> None:
+        """Draws the head anew: the start of a member of an ensemble, of a fold of a cross-validation."""
+        _draw_head(self._score, seed)
 
     def save(self, folder: str | Path) -> None:
         """Writes model, tokenizer and description; adapters are merged into the weights of a copy."""
@@ -226,12 +231,17 @@ def _add_head(causal: PreTrainedModel, seed: int) -> PreTrainedModel:
     if not isinstance(getattr(model, "score", None), nn.Linear) or model.score.bias is not None:
         raise ModelError(f"the head of {type(model).__name__} is not a linear layer called score.")
     width = model.score.in_features
-    draws = make_generator(seed, "reward_head").standard_normal(width) / math.sqrt(width + 1)
     setattr(model, model.base_model_prefix, causal.base_model)
     model.score = nn.Linear(width, 1, bias=False, device=causal.device, dtype=causal.dtype)
-    with torch.no_grad():
-        model.score.weight.copy_(torch.from_numpy(draws)[None])
+    _draw_head(model.score, seed)
     return cast("PreTrainedModel", model)
+
+
+def _draw_head(head: nn.Linear, seed: int) -> None:
+    width = head.in_features
+    draws = make_generator(seed, "reward_head").standard_normal(width) / math.sqrt(width + 1)
+    with torch.no_grad():
+        head.weight.copy_(torch.from_numpy(draws)[None])
 
 
 def _freeze_below(base: nn.Module, train_layers: int) -> None:

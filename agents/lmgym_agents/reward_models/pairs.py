@@ -7,6 +7,7 @@ epochs. Left out: tokens, losses. Which pairs a step sees is a pure function of 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -31,12 +32,16 @@ class Pair(NamedTuple):
     """How much the pair counts, from 0."""
     margin: float = 0.0
     """How far the better one's score should at least lie above."""
+    gold_gap: float | None = None
+    """True utility of the better one less that of the worse, for measuring; None: nobody knows."""
 
 
 def make_pairs(
     preferences: Iterable[Preference], *, use_confidence: bool = False, margin_per_rank: float = 0.0
 ) -> list[Pair]:
     """Returns all pairs of all records that hold a verdict, in order; two equal texts teach nothing.
+
+    Simulated annotators leave the true utilities in ``extra["utilities"]``; they go into ``gold_gap``.
 
     The pairs of one record share a weight of 1: a record that ranks four responses counts as much as one
     that compares two.
@@ -56,7 +61,8 @@ def make_pairs(
             assert record.ranks is not None
             margin = margin_per_rank * abs(record.ranks[worse] - record.ranks[better])
             texts = record.responses[better], record.responses[worse]
-            found.append(Pair(record.prompt, *texts, is_tie, weight / len(pairs), margin))
+            gold = _gold_gap(record, better, worse)
+            found.append(Pair(record.prompt, *texts, is_tie, weight / len(pairs), margin, gold))
     return found
 
 
@@ -132,6 +138,16 @@ class PreferencePairs:
             self.pairs[orders[epoch][offset]]
             for epoch, offset in zip(epochs.tolist(), offsets.tolist(), strict=True)
         ]
+
+
+def _gold_gap(record: Preference, better: int, worse: int) -> float | None:
+    utilities = record.extra.get("utilities")
+    if not isinstance(utilities, list) or len(utilities) != len(record.responses):
+        return None
+    pair = (utilities[better], utilities[worse])
+    if not all(isinstance(value, int | float) and math.isfinite(value) for value in pair):
+        return None
+    return float(pair[0] - pair[1])
 
 
 def _draw_prompts(pairs: Sequence[Pair], seed: int) -> list[Pair]:
