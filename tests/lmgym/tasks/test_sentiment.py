@@ -81,6 +81,7 @@ def test_any_text_is_scored_and_only_its_beginning_counts(text: str) -> None:
         (" warm, and it was open because it was old.", Faults()),
         (" great", Faults(ending=1)),
         (" great and.", Faults(order=1)),
+        (" great,.", Faults(order=1)),
         (" great, the soup was old.", Faults(order=1)),
         ("good good good", Faults(order=2, repeated=2, crowded=1, ending=1)),
         (" superb and lovely and great and perfect.", Faults(repeated=1, crowded=2)),
