@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lmgym.envs.make import make_env, make_vector_env
-from lmgym.envs.setup import make_task
+from lmgym.envs.setup import make_setup, make_task
 from lmgym.rewards import Correct, Format, Length
 from tests.lmgym.envs.playing import Episode, play_responses, play_single, play_slowly, play_vector
 from tests.registered import INSTALLED as TABLE
@@ -26,7 +26,9 @@ CASES = [
 
 
 def budget(entry: Any, room: int | None) -> dict[str, int]:
-    return {} if room is None else {"max_episode_tokens": make_task(entry.task, {}).max_prompt_chars + room}
+    if room is None:
+        return {}
+    return {"max_episode_tokens": make_setup(make_task(entry.task, {})).max_prompt_tokens + room}
 
 
 def slow_episodes(task_spec: str, options: dict[str, Any], pay: str) -> list[list[Episode]]:

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lmgym.conversation import read_conversation
 from lmgym.errors import InvalidValueError, MissingDependencyError, UnknownNameError
 from lmgym.logic.rocq.programs import find_programs
 from lmgym.records import Problem, Transcript, Turn
@@ -239,6 +240,7 @@ def test_sizes_and_alphabet_are_bounds(task: Task) -> None:
     for split in task.splits:
         for problem in task.problems(split, range(100)):
             assert 0 < len(problem.prompt) <= task.max_prompt_chars
+            assert not task.is_chat or len(read_conversation(problem.prompt)) <= task.max_prompt_messages
             texts = task.demonstrations(problem, rng)
             for turn in play(task, problem, texts).turns:
                 if turn.role == "environment":

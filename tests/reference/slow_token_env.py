@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lmgym.conversation import AGENT, END, SYSTEM, USER
 from lmgym.records import Problem, Transcript, Turn
 from lmgym.rewards import Reward
 from lmgym.tasks.base import Task
@@ -23,11 +24,24 @@ class SlowTokenEnv:
         self.problem = problem
         self.state = self.task.start(problem)
         self.turns: list[Turn] = []
-        self.row = [self.id_of(char) for char in problem.prompt]
+        self.row = self.ids_of(problem.prompt)
         self.is_action = [False] * len(self.row)
         self.turn: list[int] = []
         self.terms: dict[str, float] = {}
         self.has_failed = False
+
+    def ids_of(self, text: str) -> list[int]:
+        """Conversations are written as "User:\\nHello" END "\\nAssistant:\\n", the rest character by character."""
+        heads = {SYSTEM: "System:\n", USER: "User:\n", AGENT: "Assistant:\n"}
+        row: list[int] = []
+        for place, char in enumerate(text):
+            if not self.task.is_chat or char not in (*heads, END):
+                row.append(self.id_of(char))
+            elif char in heads:
+                row += [self.id_of(letter) for letter in ("\n" if place else "") + heads[char]]
+            elif place:  # the first mark of a reply says that the agent's turn, which has its end, has ended
+                row.append(1)
+        return row
 
     def id_of(self, char: str) -> int:
         return self.table.index(char) if char in self.table else 2
@@ -55,7 +69,9 @@ class SlowTokenEnv:
         response = self.task.respond(self.state, turn)
         if response.is_over:
             return self._finish(turn, True, False)
-        reply = [self.id_of(char) for char in response.reply or ""]
+        reply = self.ids_of(response.reply or "")
+        if self.task.is_chat and not stopped and response.reply:
+            reply = [1, *reply]
         if len(self.row) + len(reply) >= self.context_length:
             return self._finish(turn, False, True)
         reward = self._pay([*self.turns, turn], False, False)[0] if self.reward.pay != "episode" else 0.0

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lmgym.conversation import readable
 from lmgym.envs.text import TextEnv
 from lmgym.envs.token import TokenEnv
 from lmgym.envs.vector import TokenVectorEnv
@@ -68,7 +69,7 @@ def play_slowly(
         script = Script(task, row, number, problem)
         slow.reset(problem)
         begin = {
-            "prompt": problem.prompt,
+            "prompt": readable(problem.prompt),
             "split": problem.split,
             "problem_index": problem.index,
             "difficulty": problem.difficulty,
