@@ -11,12 +11,12 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from lmgym.conversation import Message
 from lmgym.errors import InvalidValueError, MissingDependencyError
 from lmgym.tasks.chat.goals import Goal
-from lmgym.tasks.chat.users import ROLE_PROMPT, UserFailedError, is_leaving
+from lmgym.tasks.chat.users import UserFailedError, is_leaving, turned_round
 from lmgym.tasks.options import check_int
 
 RETRIED = frozenset((408, 409, 425, 429, 500, 502, 503, 504))
@@ -27,9 +27,8 @@ MAX_BODY_BYTES = 1 << 20
 class EndpointUser:
     """Plays the user by asking ``{base_url}/chat/completions``; equal conversations, equal requests.
 
-    The endpoint is asked greedily (temperature 0) with a fixed seed. What was said is turned round for it:
-    the messages of lmgym's user are its own, those of the agent are the other side's; the system message,
-    which tells the facts, it does not see.
+    The endpoint is asked greedily (temperature 0) with a fixed seed; what it is told, says
+    ``lmgym.tasks.chat.users.turned_round``.
     """
 
     def __init__(
@@ -84,13 +83,23 @@ class EndpointUser:
         """Name in the task's fingerprint."""
         return f"endpoint:{self._options['model']}:{self._options['seed']}:{self._options['max_tokens']}"
 
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
     def reply(self, messages: Sequence[Message], goal: Goal) -> str | None:
         """Returns the model's next message as the user, None if it leaves.
 
         Raises:
             UserFailedError: no answer after all retries, or one that can't be read or is empty.
         """
-        body = {**self._options, "messages": turned_round(messages, goal)}
+        body = {**self._options, "messages": [message._asdict() for message in turned_round(messages, goal)]}
         for attempt in range(self._max_retries + 1):
             if attempt:
                 time.sleep(min(8.0, 0.5 * 2 ** (attempt - 1)))
@@ -133,20 +142,3 @@ def _read_message(content: bytes) -> str:
     if not isinstance(found, str):
         raise UserFailedError(f"the endpoint's message is no text but {type(found).__name__}.")
     return found
-
-
-def turned_round(messages: Sequence[Message], goal: Goal) -> list[dict[str, str]]:
-    """Returns the request's messages: the role prompt, then what was said with the roles changed over.
-
-    The first message is the user's own, which chat templates expect from the other side: it is put into the
-    role prompt.
-    """
-    said = [message for message in messages if message.role != "system"]
-    role = ROLE_PROMPT.replace("{goal}", goal.describe())
-    opening = said[0].content if said and said[0].role == "user" else ""
-    told = [{"role": "system", "content": f"{role}\nYou began with: {opening}" if opening else role}]
-    for message in said[1 if opening else 0 :]:
-        told.append(
-            {"role": "user" if message.role == "assistant" else "assistant", "content": message.content}
-        )
-    return told

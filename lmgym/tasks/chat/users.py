@@ -128,3 +128,19 @@ def make_user(user: object) -> KeptUser | None:
 def is_leaving(text: str) -> bool:
     """Returns whether a language model that plays the user says that it leaves."""
     return text.strip().strip(".!\"'*").upper() == DONE
+
+
+def turned_round(messages: Sequence[Message], goal: Goal) -> list[Message]:
+    """Returns what a language model that plays the user is asked: its role, and the messages turned round.
+
+    The messages of the user's are the model's own, those of the agent are the other side's; the system
+    message, which tells the facts, it does not see. The first message is the model's own, which chat
+    templates expect from the other side: it is told with the role.
+    """
+    said = [message for message in messages if message.role != "system"]
+    role = ROLE_PROMPT.replace("{goal}", goal.describe())
+    opening = said[0].content if said and said[0].role == "user" else ""
+    told = [Message("system", f"{role}\nYou began with: {opening}" if opening else role)]
+    for message in said[1 if opening else 0 :]:
+        told.append(Message("user" if message.role == "assistant" else "assistant", message.content))
+    return told
