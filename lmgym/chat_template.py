@@ -8,6 +8,7 @@ marks is encoded as ever. Left out: how a template is cut into pieces (``lmgym.t
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -31,6 +32,7 @@ from lmgym.conversation import (
 from lmgym.errors import TokenizerError
 from lmgym.small_template import SMALL_TEMPLATE, small_pieces
 from lmgym.template_pieces import Neighbour, cut_template, render
+from lmgym.template_reading import read_row, stand_ins
 from lmgym.template_tokens import (
     Piece,
     find_end_token,
@@ -86,6 +88,7 @@ class ChatTokenizer:
         self.inner = protect(tokenizer, [*pieces.between.values()], specials, end_token)
         self._pieces = {pair: split_piece(text, specials) for pair, text in pieces.between.items()}
         self._strips, self._refusal = pieces.strips, pieces.refusal
+        self._stand_ins = stand_ins(self._pieces, self.inner.end_id)
         self._any_mark = re.compile(f"[{MARKS}]")
         self.name, self.vocab_size, self.pad_id = self.inner.name, self.inner.vocab_size, self.inner.pad_id
         self.end_id, self.end_ids = self.inner.end_id, self.inner.end_ids
@@ -117,6 +120,24 @@ class ChatTokenizer:
 
     def decode_batch(self, ids: NDArray[Any], lengths: NDArray[Any]) -> list[str]:
         return [plain(text) for text in self.inner.decode_batch(ids, lengths)]
+
+    def read(self, ids: Sequence[int] | NDArray[Any], *, is_continuation: bool = False) -> str:
+        """Returns the text with marks that a row was made of, as far as it can be told.
+
+        Args:
+            ids: a row from its beginning; trailing pad tokens are nothing.
+            is_continuation: True: ``ids`` begin in the agent's turn.
+        """
+        row = np.asarray(ids, np.int64).reshape(-1).tolist()
+        spelt = ""
+        for is_special, group in itertools.groupby(row, self._stand_ins.__contains__):
+            tokens = list(group)
+            spelt += "".join(self._stand_ins[i] for i in tokens) if is_special else self.decode(tokens)
+        pieces = {
+            pair: "".join(self._stand_ins[part] if isinstance(part, int) else part for part in piece)
+            for pair, piece in self._pieces.items()
+        }
+        return read_row(spelt, pieces, self._stand_ins[self.end_id], is_continuation=is_continuation)
 
     def save(self, folder: str | Path) -> None:
         """Writes a folder whose ``apply_chat_template``, in ``transformers``, gives the same ids.

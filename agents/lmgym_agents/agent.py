@@ -21,6 +21,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from lmgym.chat_template import ChatTokenizer, make_chat_tokenizer
+from lmgym.conversation import has_marks, plain, readable
 from lmgym.errors import InvalidValueError
 from lmgym.seeding import make_key
 from lmgym.tokenization import TextTokenizer
@@ -86,23 +88,29 @@ class LMAgent:
         """Returns the next token of each row, int64[B]."""
         lengths = observations["attention_mask"].sum(axis=1)
         rows = [ids[:length] for ids, length in zip(observations["input_ids"], lengths, strict=True)]
-        return self._generate(rows, 1).tokens[:, 0].numpy()
+        return self._generate(rows, 1, ()).tokens[:, 0].numpy()
 
     def respond(self, prompts: Sequence[str], *, max_new_tokens: int | None = None) -> list[str]:
         """Returns the responses to texts, special tokens dropped.
 
         Args:
-            prompts: B texts, without special tokens.
+            prompts: B texts, without special tokens; or B conversations with marks, written with the
+                tokenizer's chat template.
             max_new_tokens: budget of each response; default: that of ``params``.
         """
-        prefix = list(self.tokenizer.prefix_ids)
-        rows = [prefix + ids.tolist() for ids in self.tokenizer.encode_batch(prompts)]
-        generation = self._generate(rows, max_new_tokens or self.params.max_new_tokens)
-        return self.tokenizer.decode_batch(generation.tokens.numpy(), generation.lengths.numpy())
+        is_chat = any(map(has_marks, prompts))
+        tokenizer = make_chat_tokenizer(self.tokenizer) if is_chat else self.tokenizer
+        prefix = list(tokenizer.prefix_ids)
+        rows = [prefix + ids.tolist() for ids in tokenizer.encode_batch(prompts)]
+        generation = self._generate(rows, max_new_tokens or self.params.max_new_tokens, tokenizer.end_ids)
+        return tokenizer.decode_batch(generation.tokens.numpy(), generation.lengths.numpy())
 
-    def _generate(self, rows: Sequence[ArrayLike], max_new_tokens: int) -> Generation:
+    def _generate(
+        self, rows: Sequence[ArrayLike], max_new_tokens: int, more_stop_ids: tuple[int, ...]
+    ) -> Generation:
         self._calls += 1
-        params = dataclasses.replace(self.params, max_new_tokens=max_new_tokens)
+        stop_ids = tuple(dict.fromkeys((*self.params.stop_ids, *more_stop_ids)))
+        params = dataclasses.replace(self.params, max_new_tokens=max_new_tokens, stop_ids=stop_ids)
         return self.engine.generate(rows, params, seed=make_key(self._seed, "agent", self._calls))
 
 
@@ -145,15 +153,21 @@ class AgentEngine:
             stopped=torch.tensor(stopped),
         )
 
+    def _read(self, row: NDArray[np.int64]) -> str:
+        if isinstance(self._tokenizer, ChatTokenizer):
+            return readable(self._tokenizer.read(row))
+        return self._tokenizer.decode(row[len(self._tokenizer.prefix_ids) :])
+
     def _ask_texts(self, rows: list[NDArray[np.int64]], budgets: NDArray[np.int64]) -> list[list[int]]:
-        prefix = len(self._tokenizer.prefix_ids)
-        texts = self._agent.act([self._tokenizer.decode(row[prefix:]) for row in rows])
+        texts = self._agent.act([self._read(row) for row in rows])
         is_list = isinstance(texts, Sequence) and not isinstance(texts, str)
         if not is_list or len(texts) != len(rows) or not all(isinstance(text, str) for text in texts):
             raise InvalidValueError(
                 f"{type(self._agent).__name__}.act must return {len(rows)} texts, one for each observation, "
                 f"got {type(texts).__name__}{f' of {len(texts)}' if is_list else ''}."
             )
+        if isinstance(self._tokenizer, ChatTokenizer):
+            texts = list(map(plain, texts))
         ends = set(self._tokenizer.end_ids)
         encoded = [[i for i in ids.tolist() if i not in ends] for ids in self._tokenizer.encode_batch(texts)]
         return [

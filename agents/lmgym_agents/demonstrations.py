@@ -15,6 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lmgym.chat_template import ChatTokenizer
+from lmgym.conversation import Message, has_marks, plain, write_conversation
 from lmgym.envs.vector import TokenVectorEnv
 from lmgym.errors import EmptyProblemSetError, InvalidValueError, PromptTooLongError
 from lmgym.seeding import make_generator
@@ -69,7 +71,7 @@ class TaskDemonstrations:
         number = 0
         while active.any():
             # An episode that the demonstration has finished goes on in silence.
-            texts = [turn[number] if number < len(turn) else "" for turn in turns]
+            texts = [plain(turn[number]) if number < len(turn) else "" for turn in turns]
             tokens, lengths = _responses(texts, env.tokenizer, env.tokens_left)
             result = env.step_responses(tokens, lengths, active)
             active &= ~(result.terminated | result.truncated)
@@ -89,7 +91,10 @@ class TaskDemonstrations:
 
 
 class FileDemonstrations:
-    """Rows of a JSONL file of ``{"prompt": ..., "response": ...}``, in a new random order every epoch."""
+    """Rows of a JSONL file of ``{"prompt": ..., "response": ...}``, in a new random order every epoch.
+
+    With a chat tokenizer a prompt is a conversation with marks, or what the user says.
+    """
 
     def __init__(
         self, path: str | Path, tokenizer: TextTokenizer, *, seed: int = 0, max_tokens: int | None = None
@@ -105,8 +110,10 @@ class FileDemonstrations:
         self._rows: list[tuple[NDArray[np.int64], int]] = []
         for number, line in enumerate(_lines(Path(path)), start=1):
             prompt, response = _read_pair(line, path, number)
+            if isinstance(tokenizer, ChatTokenizer) and not has_marks(prompt):
+                prompt = write_conversation([Message("user", prompt)])
             head = [*tokenizer.prefix_ids, *tokenizer.encode(prompt)]
-            ids = np.array([*head, *tokenizer.encode(response), tokenizer.end_id], np.int64)
+            ids = np.array([*head, *tokenizer.encode(plain(response)), tokenizer.end_id], np.int64)
             if not head:
                 raise InvalidValueError(f"{path}, line {number}: the prompt is empty; a model needs a token.")
             if max_tokens is not None and len(ids) > max_tokens:

@@ -17,11 +17,14 @@ import torch
 from numpy.typing import NDArray
 
 import lmgym  # noqa: F401  # registers the environments
+from lmgym.chat_template import ChatTokenizer
+from lmgym.conversation import END, readable
 from lmgym.envs.vector import TokenVectorEnv
 from lmgym.errors import EmptyProblemSetError, InvalidValueError
 from lmgym.records import Problem
 from lmgym.seeding import make_key
 from lmgym.tasks.base import Task
+from lmgym.tokenization import TextTokenizer
 from lmgym_agents.agent import Agent, AgentEngine, LMAgent, check_agent
 from lmgym_agents.decoding.batching import Progress
 from lmgym_agents.engine import Engine
@@ -238,6 +241,13 @@ def _pass_rates(success: NDArray[np.bool_], valid: NDArray[np.bool_]) -> dict[in
     return rates
 
 
+def _show(tokenizer: TextTokenizer, continuation: NDArray[np.int64]) -> str:
+    """Returns what the agent said, and what it was answered, as people read it."""
+    if isinstance(tokenizer, ChatTokenizer):
+        return readable(tokenizer.read(continuation, is_continuation=True).removesuffix(END))
+    return tokenizer.decode(continuation)
+
+
 def _pick_transcripts(
     batches: Sequence[Rollout], env: TokenVectorEnv, prompts: Mapping[int, str], count: int
 ) -> tuple[EvaluatedTranscript, ...]:
@@ -255,8 +265,8 @@ def _pick_transcripts(
             kept.append(
                 EvaluatedTranscript(
                     problem_index=index,
-                    prompt=prompts[index],
-                    continuation=env.tokenizer.decode(ids.numpy()),
+                    prompt=readable(prompts[index]),
+                    continuation=_show(env.tokenizer, ids.numpy()),
                     success=bool(batch.success[row]),
                     score=float(batch.score[row]),
                     reward=float(batch.returns[row]),

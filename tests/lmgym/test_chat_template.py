@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -131,6 +133,34 @@ def test_any_text_has_ids_and_batches_equal_rows(name, texts):
     assert all(row.dtype == np.int32 for row in batch)
     joined, lengths = chat.encode_joined(texts)
     assert joined.tolist() == [i for row in rows for i in row] and lengths.tolist() == list(map(len, rows))
+
+
+@pytest.mark.parametrize("name", ALL)
+@given(contents=st.lists(ANY_TEXT, min_size=1, max_size=5), agent_next=st.booleans())
+@settings(max_examples=25)
+def test_rows_are_read_back_as_the_conversation_that_they_are(name, contents, agent_next):
+    """Whatever was said, who said it is told, unless a template uses no token of its own to say so."""
+    if name == "instructions":
+        return
+    chat = ALL[name]
+    strips = chat._strips.get("user", (False, False))[0]
+    contents = [
+        re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", plain(content)) for content in contents
+    ]
+    contents = [content.strip() if strips else content for content in contents]
+    if name == "char":
+        contents = [CHAR.inner.decode(CHAR.inner.encode(content)) for content in contents]
+    text = write_conversation(
+        alternating(contents[: len(contents) - 1 + len(contents) % 2], None), agent_next=agent_next
+    )
+    assert chat.read(chat.encode(text)) == text
+
+
+def test_what_follows_a_prompt_is_read_back_alone():
+    for chat in ALL.values():
+        row = [*chat.encode("Yes?"), chat.end_id, *chat.encode(write_reply("12")), *chat.encode("Well")]
+        assert chat.read(row, is_continuation=True) == "Yes?" + write_reply("12") + "Well"
+        assert chat.read([*row, chat.end_id], is_continuation=True).endswith("Well" + END)
 
 
 @pytest.mark.parametrize("name", ALL)

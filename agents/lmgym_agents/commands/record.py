@@ -110,7 +110,7 @@ def run_record(config: Record) -> int:
     tokenizer = getattr(agent, "tokenizer", None) or config.model.make_tokenizer()
     rows = min(config.rows, config.episodes)
     env = _make_env(config, options, rows, tokenizer)
-    actor = _make_actor(config, agent, env, tokenizer)
+    actor = _make_actor(config, agent, env, env.tokenizer)
     # How good a demonstration is says nothing about what its tokens and rewards mean.
     source = make_source(env, config.env.env, {k: v for k, v in options.items() if k != _QUALITY})
     starts = range(0, config.episodes, rows)

@@ -141,6 +141,7 @@ def make_parts(config: Search) -> SearchParts:
     """Returns model, engine and states of a configuration."""
     tokenizer = config.model.make_tokenizer()
     env = config.env.make_env(1, tokenizer)
+    tokenizer = env.tokenizer  # with its chat template where the task is a chat
     q_model = None
     if is_q_model(config.model.model):
         if config.model.threads is not None:

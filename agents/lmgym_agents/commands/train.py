@@ -12,6 +12,7 @@ from typing import Annotated, Any, Protocol, cast
 
 import torch
 import tyro
+from torch import nn
 
 from lmgym.envs.vector import TokenVectorEnv
 from lmgym.errors import InvalidValueError
@@ -120,6 +121,7 @@ def train_ppo(config: TrainPPO) -> int:
     seed = config.ppo.seed
     tokenizer = config.model.make_tokenizer()
     env = config.env.make_env(config.num_envs, tokenizer)
+    tokenizer = env.tokenizer  # with its chat template where the task is a chat
     policy = config.model.make_policy(tokenizer, context=env.context_length, seed=seed)
     engine = _make_engine(policy, tokenizer, config.num_envs)
     with open_run(config, "ppo", env, policy, seed) as run, TrainingDisplay() as display:
@@ -156,6 +158,7 @@ def train_sft(config: TrainSFT) -> int:
     seed = config.sft.seed
     tokenizer = config.model.make_tokenizer()
     env = config.env.make_env(1, tokenizer)
+    tokenizer = env.tokenizer  # with its chat template where the task is a chat
     policy = config.model.make_policy(tokenizer, context=env.context_length, seed=seed)
     engine = _make_engine(policy, tokenizer, 1024)
     with open_run(config, "sft", env, policy, seed) as run, TrainingDisplay() as display:
@@ -221,15 +224,15 @@ def open_run(config: RunConfig, kind: str, env: TokenVectorEnv, policy: Policy, 
     plain["identity"] = {
         "task": env.task.fingerprint,
         "tokenizer": env.tokenizer.fingerprint,
-        "first_weights": _hash_weights(policy),
+        "first_weights": hash_weights(policy),
     }
     return RunFolder(path, plain, resume=folder.resume)
 
 
-def _hash_weights(policy: Policy) -> str:
+def hash_weights(module: nn.Module) -> str:
     """Returns the SHA-256 of the weights as they are, names and dtypes included."""
     total = hashlib.sha256()
-    for name, tensor in sorted(policy.state_dict().items()):
+    for name, tensor in sorted(module.state_dict().items()):
         total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return total.hexdigest()

@@ -61,6 +61,7 @@ def train_expert(config: TrainExpertIteration) -> int:
     seed = config.expert.seed
     tokenizer = config.model.make_tokenizer()
     env = config.env.make_env(1, tokenizer)
+    tokenizer = env.tokenizer  # with its chat template where the task is a chat
     budgets = {name: value for name, value in config.env.make_options().items() if name in BUDGETS}
     context = _longest_context(config, env, tokenizer, budgets)
     policy = config.model.make_policy(tokenizer, context=context, seed=seed)

@@ -76,8 +76,9 @@ def train_ilql(config: TrainILQL) -> int:
     seed = config.ilql.seed
     tokenizer = config.model.make_tokenizer()
     said: list[str] = []
-    data = read_jsonl(config.data, tokenizer=tokenizer, on_message=said.append)
     env = config.env.make_env(1, tokenizer)
+    tokenizer = env.tokenizer  # with its chat template where the task is a chat
+    data = read_jsonl(config.data, tokenizer=tokenizer, on_message=said.append)
     _check_task(data, env.task.fingerprint, config)
     policy = config.model.make_policy(tokenizer, context=env.context_length, seed=seed)
     # What the data earn is where Q begins: heads that start far off spend their first steps on a constant.

@@ -71,6 +71,7 @@ def train_prm(config: TrainPRM) -> int:
     seed = config.prm.seed
     tokenizer = config.model.make_tokenizer()
     env = config.env.make_env(1, tokenizer)
+    tokenizer = env.tokenizer  # with its chat template where the task is a chat
     policy = config.model.make_policy(tokenizer, context=env.context_length, seed=seed)
     # What is refused at once leaves no folder behind; roll-outs take long and come once the folder is ours.
     checked = make_sources(config, env.task, tokenizer) if config.rollouts_of is None else None

@@ -74,6 +74,7 @@ def train_q(config: TrainQ) -> int:
     seed = config.q.seed
     tokenizer = config.model.make_tokenizer()
     env = config.env.make_env(config.num_envs, tokenizer)
+    tokenizer = env.tokenizer  # with its chat template where the task is a chat
     policy = config.model.make_policy(tokenizer, context=env.context_length, seed=seed)
     with open_run(config, "q", env, policy, seed) as run, TrainingDisplay() as display:
         parts = _Parts(config, env, policy, tokenizer, display)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lmgym.envs.replies import encode_replies
 from lmgym.envs.setup import Setup, check_prompts_fit, make_setup
 from lmgym.errors import InvalidValueError
 from lmgym.records import Problem, Transcript, Turn, Verdict
@@ -62,7 +63,7 @@ class Transitions:
 
         Args:
             task: pure functions on text.
-            tokenizer: of the model that guides the search.
+            tokenizer: of the model that guides the search; for chat tasks its chat template is added.
             **options: budgets as ``gym.make`` takes them: max_new_tokens, max_prompt_tokens,
                 max_episode_tokens.
 
@@ -70,10 +71,10 @@ class Transitions:
             InvalidValueError: a budget that is not allowed.
         """
         self.setup: Setup = make_setup(task, tokenizer=tokenizer, **options)
-        self.task, self.tokenizer = task, tokenizer
+        self.task, self.tokenizer = task, self.setup.tokenizer
         self.max_new_tokens = self.setup.max_new_tokens
         self.context_length = self.setup.context_length
-        self._end_ids = frozenset(tokenizer.end_ids)
+        self._end_ids = frozenset(self.tokenizer.end_ids)
 
     def start(self, problem: Problem) -> SearchState:
         """Returns the state in which the agent has said nothing yet.
@@ -120,7 +121,7 @@ class Transitions:
         task_state, reply, is_over = self.task.respond(state.task_state, turn)
         if is_over:
             return state._replace(task_state=task_state, terminated=True)
-        ids = tuple(self.tokenizer.encode(reply or ""))
+        ids = tuple(encode_replies(self.tokenizer, [reply or ""], [turn.is_complete])[0].tolist())
         if len(state.tokens) + len(ids) + 1 > self.context_length:
             return state._replace(task_state=task_state, truncated=True)
         turns = state.turns if reply is None else (*state.turns, Turn("environment", reply))
