@@ -102,9 +102,9 @@ class JudgeCache:
                 f"the judge's cache {str(self.path)!r} can't be opened: {error}."
             ) from error
         except sqlite3.DatabaseError as error:
-            aside = self._put_aside()
+            aside, said = self._put_aside(), " ".join(str(error).split())
             warnings.warn(
-                f"the judge's cache {self.path} was damaged ({error}) and is now {aside}; a new one is "
+                f"the judge's cache {self.path} was damaged ({said}) and is now {aside}; a new one is "
                 "begun, and its questions will be asked again.",
                 RuntimeWarning,
                 stacklevel=3,
@@ -127,13 +127,13 @@ class JudgeCache:
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if found != _APPLICATION_ID and (found or tables):
             raise InvalidValueError(f"{str(self.path)!r} is another program's database, no judge's cache.")
+        if (state := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            raise sqlite3.DatabaseError(str(state))
         self._to_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        if not found:
+            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         connection.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
-        state = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if state != "ok":
-            raise sqlite3.DatabaseError(str(state))
 
     def _to_wal(self, connection: sqlite3.Connection) -> None:
         # The change needs the file for itself, and SQLite does not wait for that as it does elsewhere.

@@ -123,6 +123,10 @@ class ChatClient:
         """Makes requests that wait give up, and others end after their attempt."""
         self._stopped.set()
 
+    def go_on(self) -> None:
+        """Allows requests again after ``stop``."""
+        self._stopped.clear()
+
     def close(self) -> None:
         """Stops, and closes the connections."""
         self.stop()

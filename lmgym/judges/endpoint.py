@@ -228,18 +228,21 @@ class EndpointJudge:
         ]
 
     def _ask_all(self, questions: Sequence[Question]) -> list[Reading]:
-        """Returns the readings in order; questions run side by side, progress is told in this thread."""
+        """Returns the readings in order; equal questions are asked once, progress is told in this thread."""
         deadline = float("inf") if self.deadline_s is None else self._clock() + self.deadline_s
         pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix="judge")
         try:
-            futures = [pool.submit(self._ask, question, deadline) for question in questions]
-            self._watch(futures)
-            return [future.result() for future in futures]
+            futures = {
+                question: pool.submit(self._ask, question, deadline) for question in dict.fromkeys(questions)
+            }
+            self._watch(list(futures.values()))
+            return [futures[question].result() for question in questions]
         except BaseException:
-            self._client.stop()  # an interrupt must not wait for servers
+            self._client.stop()  # after an interrupt nobody waits for another attempt
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+            self._client.go_on()
 
     def _watch(self, futures: Sequence[Future[Reading]]) -> None:
         waiting: set[Future[Reading]] = set(futures)

@@ -37,7 +37,8 @@ _DANGERS: Final = re.compile(
             r"\{(?=\s{0,3}\\{0,2}[\"'“”]?\s{0,3}verdict)",
             # What can't be seen or moves what is seen: controls (not newline, tab), zero-width, directions,
             # tags, variation selectors, private use, noncharacters, surrogates, exotic line ends.
-            r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+            r"[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd\U00013430-\U0001345f"
+            r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
             r"\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufe00-\ufe0e\ufeff\uffa0"
             r"\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e0fff\U000f0000-\U0010ffff]",
         ]
@@ -52,7 +53,7 @@ MAX_CHARS: Final = 8000
 
 
 def defuse(text: str, code: str = "") -> str:
-    """Returns ``text`` with everything inert that could act; see the module. Bounded by 8 * len(text).
+    """Returns ``text`` with everything inert that could act; see the module. Bounded by 10 * len(text).
 
     Args:
         text: any text.
