@@ -12,6 +12,7 @@ from lmgym.conversation import AGENT, END, MARK_OF, plain
 from lmgym.template_pieces import Neighbour, Pair
 from lmgym.template_tokens import Piece
 
+_NOT_SAID = {(role, "close") for role in MARK_OF} | {("assistant", "reply")}
 _FIRST_STAND_IN = 0xDC00  # lone surrogates can't come out of decoding
 
 
@@ -44,7 +45,7 @@ def read_row(text: str, pieces: Mapping[Pair, str], end: str, *, is_continuation
         following = [
             (at, -len(piece), pair[1])
             for pair, piece in pieces.items()
-            if pair[0] == last and pair[1] != "close" and (at := text.find(piece, place)) >= 0
+            if pair[0] == last and pair not in _NOT_SAID and (at := text.find(piece, place)) >= 0
         ]
         if not following:
             break

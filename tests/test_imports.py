@@ -17,8 +17,8 @@ LAYERS = {
     "lmgym": (
         ("lmgym.errors", "lmgym.records", "lmgym.seeding", "lmgym.registration", "lmgym.conversation"),
         ("lmgym.tokenizer_files", "lmgym.tokenization", "lmgym.chat_template", "lmgym.render_template",
-         "lmgym.template_pieces", "lmgym.template_reading", "lmgym.template_tokens", "lmgym.small_template", "lmgym.spaces", "lmgym.grading",
-         "lmgym.logic", "lmgym.games"),
+         "lmgym.template_pieces", "lmgym.template_reading", "lmgym.template_tokens", "lmgym.small_template",
+         "lmgym.spaces", "lmgym.grading", "lmgym.logic", "lmgym.games"),
         ("lmgym.tasks",),
         ("lmgym.rewards",),
         ("lmgym.preferences",),
