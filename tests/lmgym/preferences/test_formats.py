@@ -169,6 +169,11 @@ def test_an_implicit_prompt_ends_where_the_answers_differ():
     found, _ = read("trl", {"chosen": "Yes", "rejected": "Yes."})
     assert (found[0].prompt, found[0].responses) == ("Yes", ("", "."))
 
+    found, _ = read("trl", {"chosen": " a  x", "rejected": " a  y"})
+    assert (found[0].prompt, found[0].responses) == (" a ", (" x", " y"))
+    found, _ = read("trl", IMPLICIT_CHAT | {"rejected": IMPLICIT_CHAT["chosen"]})
+    assert (found[0].prompt, found[0].responses) == (CHAT, ("a", "a"))
+
 
 def test_more_columns_are_kept():
     assert read("trl", EXPLICIT | {"margin": 2.5}) == ([make(extra={"margin": 2.5})], {})
