@@ -26,6 +26,7 @@ from lmgym.grading.command import GradeConfig, run_grade
 from lmgym.play import PlayConfig, play
 from lmgym.preferences.label.command import LabelConfig, run_label
 from lmgym.registration import TABLE
+from lmgym.train_tokenizer import TokenizerConfig, run_tokenizer
 
 AGENT_COMMANDS = {
     "train": "Train a language model by reinforcement learning or on demonstrations.",
@@ -86,6 +87,7 @@ OWN_COMMANDS = {
     "play": Command(PlayConfig, play),
     "grade": Command(GradeConfig, run_grade),
     "label": Command(LabelConfig, run_label),
+    "tokenizer": Command(TokenizerConfig, run_tokenizer),
 }
 
 

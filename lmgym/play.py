@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -75,16 +76,28 @@ class PlayConfig:
             options["reward"] = self.reward
         if self.level is not None:
             options["level"] = self.level
-        for text in self.option:
-            name, equals, value = text.partition("=")
-            if not (name and equals):
-                raise InvalidValueError(f"PlayConfig.option must be NAME=VALUE, got {text!r}.")
-            if name in _OWN_KEYWORDS:
-                raise InvalidValueError(
-                    f"PlayConfig.option can't set {name}; a person acts in whole responses."
-                )
-            options[name] = read_value(value)
-        return options
+        return options | read_options("PlayConfig", self.option)
+
+
+def read_options(config: str, texts: Sequence[str]) -> dict[str, Any]:
+    """Returns the options that ``NAME=VALUE`` texts give.
+
+    Args:
+        config: name of the class whose field ``option`` holds the texts.
+        texts: what the person wrote.
+
+    Raises:
+        InvalidValueError: a text of another form, or an option that the command sets itself.
+    """
+    options = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise InvalidValueError(f"{config}.option must be NAME=VALUE, got {text!r}.")
+        if name in _OWN_KEYWORDS:
+            raise InvalidValueError(f"{config}.option can't set {name}; a person acts in whole responses.")
+        options[name] = read_value(value)
+    return options
 
 
 def read_value(text: str) -> Any:
@@ -165,18 +178,16 @@ class Game:
         seen, start = self.env.reset(seed=seed)
         self._print_heading(start)
         self._print_text(seen)
-        is_over, reward, turns = False, 0.0, tuple[Turn, ...]()
+        is_over, reward = False, 0.0
         info: dict[str, Any] = {}
         while not is_over:
-            response = self._ask(start, turns)
+            response = self._ask(start)
             grown, paid, terminated, truncated, info = self.env.step(response)
             reply = grown[len(seen) + len(info["response"]) :]
             if not info["stopped"]:
                 self.console.print("(cut: longer than a turn may be)", style="yellow")
             if reply.strip():
                 self._print_text(reply.removeprefix("\n"))
-            turns += (Turn("agent", info["response"], bool(info["stopped"])),)
-            turns += (Turn("environment", reply),) if reply else ()
             seen, reward = grown, reward + float(paid)
             is_over = terminated or truncated
         self._print_result(info, reward)
@@ -192,7 +203,7 @@ class Game:
                 style="bold",
             )
 
-    def _ask(self, start: dict[str, Any], turns: tuple[Turn, ...]) -> str:
+    def _ask(self, start: dict[str, Any]) -> str:
         knows = knows_hints(self.env.get_wrapper_attr("task"))
         while True:
             response = read_response()
@@ -200,7 +211,7 @@ class Game:
             if word == ASK_FOR_DEMONSTRATION:
                 self._print_demonstration(start)
             elif word == ASK_FOR_HINT and knows:
-                self._print_hint(start, turns)
+                self._print_hint(start, self.env.get_wrapper_attr("turns"))
             else:
                 return response
 

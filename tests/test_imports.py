@@ -24,7 +24,7 @@ LAYERS = {
         ("lmgym.preferences",),
         ("lmgym.judges",),
         ("lmgym.envs",),
-        ("lmgym.checker", "lmgym.bench", "lmgym.play"),
+        ("lmgym.checker", "lmgym.bench", "lmgym.play", "lmgym.train_tokenizer"),
         ("lmgym.cli", "lmgym.__main__"),
     ),
     "lmgym_agents": (

@@ -19,6 +19,7 @@ from lmgym.envs.infos import to_single
 from lmgym.envs.play import Play, RowsT, check_options, check_seed, read_pick
 from lmgym.envs.setup import Setup
 from lmgym.errors import EpisodeOverError, InvalidValueError
+from lmgym.records import Turn
 from lmgym.tasks.base import Task
 
 ObsT = TypeVar("ObsT")
@@ -56,6 +57,11 @@ class SingleEnv(gym.Env[ObsT, ActT], Generic[ObsT, ActT, RowsT]):
     def task(self) -> Task:
         """The task, at the curriculum's present level."""
         return self._play.task
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """What was said so far, the unfinished turn aside; in episodes of one turn nothing is kept."""
+        return self._play.rows.episodes.turns[0]
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
