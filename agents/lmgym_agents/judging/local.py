@@ -63,7 +63,8 @@ class LocalJudge:
         on_progress: called with questions done and questions in all.
 
     Raises:
-        InvalidValueError: an argument that can't be used, or a tokenizer without tokens for the options.
+        InvalidValueError: an argument that can't be used; at the first question: the tokenizer has no single
+            token for an option.
     """
 
     def __init__(

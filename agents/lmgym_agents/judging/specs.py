@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from lmgym.errors import InvalidValueError
+from lmgym.errors import InvalidValueError, ModelError
 from lmgym.judges import Judge
 from lmgym.judges.constitution import Constitution
 from lmgym.judges.endpoint import EndpointJudge
@@ -64,6 +64,9 @@ def make_judge(
 
 def _make_local(name: str, *, constitution: Any, device: str, **options: Any) -> LocalJudge:
     path = packaged_model(name) if name in PACKAGED_MODELS else Path(name)
+    if not path.exists():
+        packaged = ", ".join(PACKAGED_MODELS)
+        raise ModelError(f"no model at {name!r}: no such folder or file, and no packaged model ({packaged}).")
     gguf = find_gguf(path, None)
     folder = convert_gguf(gguf, torch.float32) if gguf is not None else path
     tokenizer = make_tokenizer(str(folder))
