@@ -15,6 +15,7 @@ from lmgym_agents.commands.train_ilql import TrainILQL, train_ilql
 from lmgym_agents.commands.train_prm import TrainPRM, train_prm
 from lmgym_agents.commands.train_proposer import TrainProposer, train_proposer
 from lmgym_agents.commands.train_q import TrainQ, train_q
+from lmgym_agents.commands.train_reward_model import TrainRewardModel, train_reward_model
 from lmgym_agents.commands.train_self_play import TrainSelfPlay, train_self_play
 
 Subcommand = tuple[type, Callable[[Any], int | None]]
@@ -24,6 +25,7 @@ SUBCOMMANDS: Mapping[str, Subcommand | Mapping[str, Subcommand]] = {
         "ppo": (TrainPPO, train_ppo),
         "sft": (TrainSFT, train_sft),
         "prm": (TrainPRM, train_prm),
+        "reward-model": (TrainRewardModel, train_reward_model),
         "ilql": (TrainILQL, train_ilql),
         "q": (TrainQ, train_q),
         "expert-iteration": (TrainExpertIteration, train_expert),

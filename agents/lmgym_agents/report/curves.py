@@ -52,7 +52,7 @@ class Panel(NamedTuple):
 
 HERO: Final = (
     Panel("Success", {"success": "while training (sampled)", "eval/success": "test split (greedy)",
-                      "accuracy": "accuracy"}, "percent", (0.0, 1.02)),
+                      "accuracy": "accuracy", "eval/accuracy": "held out"}, "percent", (0.0, 1.02)),
     Panel("Loss", {"loss": "training", "eval/loss": "held out"}),
     Panel("Reward", {"reward": "mean of the episodes"}),
 )  # fmt: skip

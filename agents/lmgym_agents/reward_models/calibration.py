@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmgym.errors import InvalidValueError
+from lmgym.seeding import make_generator
 
 Binning = Literal["mass", "width"]
 Floats = NDArray[np.float64]
@@ -78,6 +79,21 @@ def calibration_error(bins: list[Bin]) -> float:
     """Returns Σ count |accuracy - confidence| / Σ count, the expected calibration error, in [0, 1]."""
     total = sum(each.count for each in bins)
     return sum(each.count * abs(each.accuracy - each.confidence) for each in bins) / total
+
+
+def expected_error(gaps: Floats, *, num_bins: int = 10, num_draws: int = 200) -> float:
+    """Returns the calibration error (equal mass) that an honest model with these confidences would show.
+
+    Above 0, because a bin of few pairs is seldom right exactly as often as it should be. The mean over draws
+    of who is better, from a stream of their own.
+    """
+    rng = make_generator(0, "expected_calibration_error")
+    chances = confidences(gaps)
+    total = 0.0
+    for _ in range(num_draws):
+        drawn = np.where(rng.random(len(gaps)) < chances, np.abs(gaps), -np.abs(gaps))
+        total += calibration_error(reliability_bins(drawn, num_bins=num_bins))
+    return total / num_draws
 
 
 def fit_temperature(gaps: Floats) -> float:

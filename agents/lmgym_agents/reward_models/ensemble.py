@@ -1,8 +1,9 @@
 """Several reward models as one, with an opinion on its own uncertainty.
 
 Comparisons fix neither the zero of a model's scores nor, where data are few, their scale. So each member's
-scores are first normalised by its own statistics; then the ensemble's score is their mean, less ``pessimism``
-standard deviations: a response that the members disagree on is trusted less.
+scores are first normalised by its own statistics, and stretched to the mean of the members' scales, so that
+differences are log-odds still. The ensemble's score is their mean, less ``pessimism`` standard deviations: a
+response that the members disagree on is trusted less.
 
 Source: Coste et al. 2024, "Reward model ensembles help mitigate overoptimization", section 3; Eisenstein et
 al. 2023, section 3 (members must differ in more than the order of their data).
@@ -71,10 +72,11 @@ class RewardEnsemble:
         return table.mean(axis=0), table.std(axis=0)
 
     def member_scores(self, prompts: Sequence[str], responses: Sequence[str]) -> Floats:
-        """Returns float64[members, B], each normalised by its member's statistics."""
-        return np.stack(
-            [normalise(member.score(prompts, responses), member.statistics) for member in self.members]
-        )
+        """Returns float64[members, B]: normalised by each member's statistics, on the members' mean scale."""
+        stds = [member.statistics.std for member in self.members if member.statistics is not None]
+        scale = float(np.mean(stds)) if stds else 1.0
+        rows = [normalise(each.score(prompts, responses), each.statistics) for each in self.members]
+        return scale * np.stack(rows)
 
     def save(self, folder: str | Path) -> None:
         """Writes the members into member-0, member-1, ... and the description beside them."""

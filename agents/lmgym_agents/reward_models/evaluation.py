@@ -16,6 +16,7 @@ from lmgym.errors import EmptyProblemSetError
 from lmgym_agents.intervals import wilson_interval
 from lmgym_agents.reward_models.calibration import (
     calibration_error,
+    expected_error,
     fit_temperature,
     hits,
     log_loss,
@@ -177,6 +178,7 @@ def _calibration(gaps: Floats, num_bins: int) -> dict[str, Any]:
         "log_loss": log_loss(gaps),
         "ece_equal_mass": calibration_error(bins),
         "ece_equal_width": calibration_error(widths),
+        "ece_if_honest": expected_error(gaps, num_bins=num_bins),
         "bins": [each._asdict() for each in bins],
     }
 
