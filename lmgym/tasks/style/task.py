@@ -41,7 +41,7 @@ class Style(SingleTurnTask):
         """Configures the task.
 
         Args:
-            level: 1 (three constraints) to 5 (ten).
+            level: 1 (three constraints) to 5 (nine).
             demonstration_quality: probability in [0, 1] that a demonstration keeps all constraints; the
                 others are texts about the topic in any form.
 
