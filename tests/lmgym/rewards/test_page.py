@@ -31,6 +31,7 @@ def test_the_examples_print_what_they_say(tmp_path):
         "'158' 0.0",
         "2",
         "right wrong 1",
+        "0.82 2.32 0.97 -0.2 ",
     ]
 
 
