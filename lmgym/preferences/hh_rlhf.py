@@ -25,7 +25,7 @@ _LABEL: Final = re.compile(r"(\n\nHuman:|\n\nAssistant:)")
 
 
 def read_hh_row(row: Any, source: Source) -> Iterator[Preference]:
-    """Yields the record of one row: responses (chosen, rejected).
+    """Yields the record of one row.
 
     Raises:
         OddRow: the texts are no dialogues, don't end with an answer, or differ before it.
@@ -38,7 +38,7 @@ def read_hh_row(row: Any, source: Source) -> Iterator[Preference]:
     if chosen[:-1] != rejected[:-1]:
         raise OddRow("dialogues that differ before the last answer")
     prompt = write_conversation(chosen[:-1])
-    yield source.make(prompt, (chosen[-1].content, rejected[-1].content), (0, 1))
+    yield source.make_pair(prompt, chosen[-1].content, rejected[-1].content)
 
 
 def make_hh_rows(preference: Preference, left_out: Counter[str]) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from lmgym.errors import InvalidValueError
-from lmgym.preferences.record import Preference
+from lmgym.preferences.record import Preference, make_question_key
 
 UNKNOWN_TIME: Final = "1970-01-01T00:00:00Z"
 """Time of a verdict that nobody has noted."""
@@ -46,6 +46,17 @@ class Source:
     ) -> Preference:
         """Returns the record of one verdict."""
         return Preference(prompt, responses, self.annotator, ranks, None, self.time, "", extra or {})
+
+    def make_pair(
+        self, prompt: str, chosen: str, rejected: str, extra: Mapping[str, Any] | None = None
+    ) -> Preference:
+        """Returns the record of a verdict on two responses of a format that doesn't say how they were shown.
+
+        A hash of the texts decides which stands first, so that no place gives the better one away.
+        """
+        if int(make_question_key(prompt, (chosen, rejected)), 16) % 2:
+            return self.make(prompt, (rejected, chosen), (1, 0), extra)
+        return self.make(prompt, (chosen, rejected), (0, 1), extra)
 
 
 def strict_pairs(preference: Preference, left_out: Counter[str]) -> Iterator[Pair]:

@@ -36,8 +36,8 @@ def read_trl_row(row: Any, source: Source) -> Iterator[Preference]:
     else:
         prompt, chosen, rejected = _split_messages(_read_messages(chosen), _read_messages(rejected))
     extra = {name: values[name] for name in values.keys() - {"prompt", "chosen", "rejected"}}
-    texts = (_read_answer(prompt, chosen, "chosen"), _read_answer(prompt, rejected, "rejected"))
-    yield source.make(_read_prompt(prompt), texts, (0, 1), extra)
+    better, worse = _read_answer(prompt, chosen, "chosen"), _read_answer(prompt, rejected, "rejected")
+    yield source.make_pair(_read_prompt(prompt), better, worse, extra)
 
 
 def make_trl_rows(
