@@ -276,7 +276,7 @@ def test_a_verdict_is_kept_until_it_can_be_saved(label, monkeypatch):
 
 def test_a_verdict_outlives_its_server(label, tmp_path, driver):
     with label() as page:
-        port = int(page.client.host.partition(":")[2])
+        port = page.client.port
         page.say("1", 1)
         asked = page.text("prompt")
     page.press("2")

@@ -7,13 +7,16 @@ Left out: who may ask (``lmgym.preferences.label.guard``), what is kept (``lmgym
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from importlib import resources
+from pathlib import Path
 from typing import Any, Final
 
 from lmgym.errors import InvalidValueError, MissingDependencyError
 from lmgym.preferences.label.desk import Conflict, Desk, parse_saying
+from lmgym.preferences.label.figures import make_figures
 from lmgym.preferences.label.guard import App, Guard, Keys
-from lmgym.preferences.label.view import show_state, show_statistics
+from lmgym.preferences.label.view import show_state
 from lmgym.preferences.log import PreferenceLogError
 from lmgym.preferences.record import read_json
 
@@ -28,13 +31,14 @@ _ENTRY: Final = """\
 """
 
 
-def make_app(desk: Desk, keys: Keys, port: int) -> App:
+def make_app(desk: Desk, keys: Keys, port: int, *, compare: Sequence[str | Path] = ()) -> App:
     """Returns the guarded ASGI application of one rater's desk.
 
     Args:
         desk: the questions and the log.
         keys: the secrets of this server.
         port: where it listens.
+        compare: preference files of other raters, for the figures.
 
     Raises:
         MissingDependencyError: starlette is not installed.
@@ -57,8 +61,11 @@ def make_app(desk: Desk, keys: Keys, port: int) -> App:
     async def give_state(request: Any) -> Any:
         return responses.JSONResponse(await run_aside(show_state, desk))
 
-    async def give_statistics(request: Any) -> Any:
-        return responses.JSONResponse(await run_aside(show_statistics, desk))
+    async def give_figures(request: Any) -> Any:
+        try:
+            return responses.JSONResponse(await run_aside(make_figures, desk, compare))
+        except PreferenceLogError as error:
+            return responses.JSONResponse({"error": str(error)}, status_code=503)
 
     async def take_saying(request: Any) -> Any:
         try:
@@ -80,7 +87,7 @@ def make_app(desk: Desk, keys: Keys, port: int) -> App:
         route(f"{folder}/", give_file, methods=get),
         route(f"{folder}/{{name}}", give_file, methods=get),
         route(f"{folder}/api/state", give_state, methods=get),
-        route(f"{folder}/api/statistics", give_statistics, methods=get),
+        route(f"{folder}/api/figures", give_figures, methods=get),
         route(f"{folder}/api/say", take_saying, methods=["POST"]),
     ]
     app = starlette.Starlette(routes=routes)

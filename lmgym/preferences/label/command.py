@@ -23,11 +23,12 @@ from lmgym.preferences.annotators import Comparison
 from lmgym.preferences.formats import FORMATS, read_preferences_as
 from lmgym.preferences.label.app import make_app
 from lmgym.preferences.label.desk import Desk
+from lmgym.preferences.label.figures import Figure, make_figures
 from lmgym.preferences.label.guard import Keys
 from lmgym.preferences.label.questions import make_pairs, read_questions
 from lmgym.preferences.label.schedule import make_schedule
 from lmgym.preferences.label.serving import LOOPBACK, make_server, open_socket
-from lmgym.preferences.label.view import show_state, show_statistics
+from lmgym.preferences.label.view import show_state
 from lmgym.preferences.log import PreferenceLog
 
 QUESTIONS: Final = "questions"
@@ -81,6 +82,7 @@ def run_label(config: LabelConfig) -> None:
         seed=config.seed,
         port=config.port,
         is_opened=config.open,
+        compare=config.compare,
     )
 
 
@@ -104,6 +106,7 @@ def label(
     seed: int = 0,
     port: int = 0,
     is_opened: bool = False,
+    compare: Sequence[str | Path] = (),
 ) -> Desk:
     """Serves ``questions`` to a person until ctrl-c, prints what was judged, and returns the desk.
 
@@ -115,10 +118,12 @@ def label(
         seed: of the sides and of what is asked again.
         port: where; 0 takes any free one.
         is_opened: True: the page is opened in the browser.
+        compare: preference files of other raters, which may be being written.
 
     Raises:
         InvalidValueError: a value that is not allowed, or questions that can't be asked.
-        PreferenceLogError: the file can't be written, or another program is writing it.
+        PreferenceLogError: the file can't be written, or another program is writing it, or a file of
+            ``compare`` can't be read.
         MissingDependencyError: starlette or uvicorn is not installed.
     """
     schedule = make_schedule(make_pairs(questions), rater=rater, second_opinion=second_opinion, seed=seed)
@@ -127,14 +132,15 @@ def label(
         for problem in log.problems:
             console.print(f"repaired: {problem}")
         desk, keys, port = Desk(schedule, log, rater=rater), Keys(), listener.getsockname()[1]
-        server = make_server(make_app(desk, keys, port))
+        server = make_server(make_app(desk, keys, port, compare=compare))
         address = f"http://{LOOPBACK}:{port}{keys.entry}"
+        make_figures(desk, compare)  # a file that can't be read is told now, not at the end
         _print_begin(console, desk, address)
         if is_opened:
             webbrowser.open(address)
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
-        _print_summary(console, desk)
+        _print_summary(console, desk, make_figures(desk, compare))
     return desk
 
 
@@ -150,16 +156,17 @@ def _print_begin(console: Console, desk: Desk, address: str) -> None:
     console.print("ctrl-c ends it; every verdict is saved as it is given.")
 
 
-def _print_summary(console: Console, desk: Desk) -> None:
+def _print_summary(console: Console, desk: Desk, figures: Sequence[Figure]) -> None:
     progress = show_state(desk)["progress"]
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
     table.add_row("judged", str(progress["num_judged"]))
     table.add_row("skipped", str(progress["num_skipped"]))
     table.add_row("left", str(progress["num_left"]))
-    for line in show_statistics(desk):
-        table.add_row(line["name"].lower(), line["value"])
+    for figure in figures:
+        table.add_row(figure.name[0].lower() + figure.name[1:], figure.value, figure.remark)
     table.add_row("saved in", str(desk.log.path))
     console.print()
     console.print(table)

@@ -92,10 +92,10 @@ class Guard:
         assert scope["type"] == "http", scope["type"]  # the server is started without the other protocols
         sender = _with_headers(send)
         refusal = self._refuse(scope)
-        if refusal is None and scope["method"] == "POST":
+        if scope["method"] == "POST":  # also of a refused one, or closing could overtake the answer
             body = await _read_body(receive)
             if body is None:
-                refusal = 413, f"a request may have {MAX_BODY_BYTES} bytes"
+                refusal = refusal or (413, f"a request may have {MAX_BODY_BYTES} bytes")
             else:
                 receive = _replay(body)
         if refusal is not None:
@@ -124,8 +124,7 @@ class Guard:
 
     def _refuse_foreign(self, scope: Scope) -> tuple[int, str] | None:
         """Lets a link on another page lead to the entry, whose path is the secret, and nowhere else."""
-        is_entry = scope["method"] == "GET" and self._holds_token(scope["path"])
-        return None if is_entry else (403, "a request of another page")
+        return None if self._holds_token(scope["path"]) else (403, "a request of another page")
 
     def _refuse_stranger(self, scope: Scope) -> tuple[int, str] | None:
         if self._keys.is_cookie("; ".join(_values(scope, b"cookie"))) or self._holds_token(scope["path"]):

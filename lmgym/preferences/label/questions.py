@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from lmgym.conversation import Message, write_conversation
+from lmgym.conversation import Message, Role, write_conversation
 from lmgym.errors import EmptyProblemSetError, InvalidValueError
 from lmgym.preferences.annotators import Comparison
 from lmgym.preferences.lines import read_lines
@@ -22,6 +22,7 @@ MAX_RANKED: Final = 8
 """Most responses of one question: all 28 pairs of them are asked."""
 MAX_QUESTION_BYTES: Final = MAX_LINE_BYTES // 4
 """Longest line; in ASCII, as records write it, it may have three times as many."""
+ROLES: Final[tuple[Role, ...]] = ("system", "user", "assistant")
 MAX_KEY: Final = 100
 """Longest name of a question."""
 
@@ -56,7 +57,7 @@ def make_question(values: Any) -> Comparison:
     """
     if not isinstance(values, dict) or ("prompt" in values) == ("messages" in values):
         raise InvalidValueError(
-            'a question is a JSON object with "responses" and "prompt" or "messages"; a data set needs its format.'
+            'a question is a JSON object with "responses" and "prompt" or "messages" (see --format).'
         )
     prompt = values["prompt"] if "prompt" in values else _join(values["messages"])
     responses, key = values.get("responses"), values.get("key", "")
@@ -73,13 +74,17 @@ def make_question(values: Any) -> Comparison:
 
 def _join(messages: object) -> str:
     if not isinstance(messages, list) or not messages:
-        raise InvalidValueError('messages must be a list of {"role": ..., "content": ...}.')
+        raise InvalidValueError("messages must be a list of one or more.")
     read = []
     for message in messages:
-        parts = [message.get(name) if isinstance(message, dict) else None for name in ("role", "content")]
-        if not all(isinstance(part, str) for part in parts):
-            raise InvalidValueError('messages must be a list of {"role": ..., "content": ...} with strings.')
-        read.append(Message(*parts))
+        role, content = (
+            (message.get("role"), message.get("content")) if isinstance(message, dict) else (None, None)
+        )
+        if role not in ROLES or not isinstance(content, str):
+            raise InvalidValueError(
+                'messages must be a list of {"role": "system" | "user" | "assistant", "content": ...}.'
+            )
+        read.append(Message(role, content))
     return write_conversation(read)
 
 

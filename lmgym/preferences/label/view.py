@@ -1,4 +1,4 @@
-"""What the page is told: the open question, how far the rater is, and what the verdicts so far look like.
+"""What the page is told: the open question, how far the rater is, and what can be undone.
 
 Comes in: a desk. Goes out: values for JSON. A page never learns whether a question is a repetition, which
 response stands first in the file, or what anybody else said of it.
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from lmgym.conversation import read_conversation
 from lmgym.preferences.label.desk import Desk
+from lmgym.preferences.label.figures import read_duration_s
 from lmgym.preferences.label.schedule import Asking
 from lmgym.preferences.label.visible import make_visible
 from lmgym.preferences.record import Preference
@@ -47,7 +48,7 @@ def _show_question(asking: Asking) -> dict[str, Any]:
 
 def _show_progress(said: Iterable[Preference], num_left: int) -> dict[str, Any]:
     verdicts = list(said)
-    durations = [_duration_s(preference) for preference in verdicts[-_PACE:]]
+    durations = [read_duration_s(preference) for preference in verdicts[-_PACE:]]
     known = [duration_s for duration_s in durations if duration_s is not None]
     return {
         "num_judged": sum(preference.ranks is not None for preference in verdicts),
@@ -57,34 +58,9 @@ def _show_progress(said: Iterable[Preference], num_left: int) -> dict[str, Any]:
     }
 
 
-def _duration_s(preference: Preference) -> float | None:
-    duration_s = preference.extra.get("duration_s")
-    return float(duration_s) if isinstance(duration_s, int | float) and duration_s > 0 else None
-
-
 def _show_undo(said: dict[str, Preference]) -> dict[str, str] | None:
     if not said:
         return None
     asking_id = next(reversed(said))
     request = said[asking_id].extra.get("request")
     return {"question": asking_id, "request": request} if isinstance(request, str) else None
-
-
-def show_statistics(desk: Desk) -> list[dict[str, Any]]:
-    """Returns the lines of the panel: what is counted, how many of how many, and a remark."""
-    verdicts = [preference for preference in desk.said.values() if preference.ranks is not None]
-    lefts = sum(preference.ranks == (0, 1) for preference in verdicts)
-    ties = sum(preference.ranks == (0, 0) for preference in verdicts)
-    durations = [duration_s for item in verdicts if (duration_s := _duration_s(item)) is not None]
-    lines = [
-        _line("Left preferred", lefts, len(verdicts) - ties, "near half: sides are drawn at random"),
-        _line("Ties", ties, len(verdicts)),
-    ]
-    if durations:
-        lines.append({"name": "Median time", "value": f"{statistics.median(durations):.1f} s", "remark": ""})
-    return lines
-
-
-def _line(name: str, count: int, total: int, remark: str = "") -> dict[str, Any]:
-    value = f"{count} of {total} ({100 * count / total:.0f} %)" if total else "none yet"
-    return {"name": name, "value": value, "remark": remark}

@@ -38,6 +38,7 @@ class Client:
         host, _, path = address.removeprefix("http://").partition("/")
         self.address, self.host, self.entry = address, host, f"/{path}"
         self.folder = self.entry.rpartition("/enter/")[0]
+        self.port = int(host.partition(":")[2])
         self.cookie = ""
 
     def enter(self) -> Answer:

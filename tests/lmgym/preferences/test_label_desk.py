@@ -96,6 +96,12 @@ def test_two_raters_share_a_file_one_after_another(log, path):
     assert [item.annotator for item in read_preferences(path)] == ["bob", "bob"]
 
 
+def test_what_another_rater_said_is_still_open(log):
+    say(sit_down(log), "left")
+    bob = sit_down(log, rater="bob")
+    assert bob.said == {} and find_open(bob) == bob.schedule[0]
+
+
 def test_undo_takes_back_one_verdict_after_another_and_asks_again(log, path):
     desk = sit_down(log)
     said = [say(desk, verdict) for verdict in ("left", "skip", "tie")]

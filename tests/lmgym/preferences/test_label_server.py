@@ -57,7 +57,7 @@ class TestWhoMayComeIn:
     @pytest.mark.parametrize(
         "cookie", [None, "", "lmgym-label=", "lmgym-label=x", "=", "\x01", "a=b; é", ";" * 99]
     )
-    @pytest.mark.parametrize("path", ["/", "/api/state", "/api/statistics", "/page.js", "/nothing"])
+    @pytest.mark.parametrize("path", ["/", "/api/state", "/api/figures", "/page.js", "/nothing"])
     def test_without_the_cookie_there_is_nothing(self, client, path, cookie):
         answer = client.get(client.folder + path, headers={"Cookie": cookie})
         assert answer.status == 403
@@ -120,10 +120,13 @@ class TestWhoMayComeIn:
     def test_other_methods_are_refused(self, client, method):
         assert client.request(method, f"{client.folder}/api/state").status == 405
 
+    def test_a_request_without_a_name_is_refused(self, client):
+        with socket.create_connection(("127.0.0.1", client.port), timeout=20) as connection:
+            connection.sendall(f"GET {client.entry} HTTP/1.0\r\n\r\n".encode())
+            assert connection.recv(100).split()[1] == b"421"
+
     def test_two_host_headers_are_refused(self, client):
-        with socket.create_connection(
-            ("127.0.0.1", int(client.host.partition(":")[2])), timeout=20
-        ) as connection:
+        with socket.create_connection(("127.0.0.1", client.port), timeout=20) as connection:
             lines = [f"GET {client.entry} HTTP/1.1", f"Host: {client.host}", "Host: evil.example", "", ""]
             connection.sendall("\r\n".join(lines).encode())
             assert connection.recv(100).split()[1] in (b"400", b"421")
@@ -209,9 +212,7 @@ class TestWhatIsAnswered:
         assert client.post(padded[:MAX_BODY_BYTES]).status == 200
 
     def test_a_long_body_in_chunks_is_refused(self, client):
-        with socket.create_connection(
-            ("127.0.0.1", int(client.host.partition(":")[2])), timeout=20
-        ) as connection:
+        with socket.create_connection(("127.0.0.1", client.port), timeout=20) as connection:
             lines = [
                 f"POST {client.folder}/api/say HTTP/1.1",
                 f"Host: {client.host}",
@@ -242,8 +243,8 @@ class TestWhatIsAnswered:
         assert back.status == 200 and back.json["question"] == state["question"]
         assert len(desk.said) == number
 
-    def test_the_statistics_are_counted(self, client):
-        names = [line["name"] for line in client.get(f"{client.folder}/api/statistics").json]
+    def test_the_figures_are_given(self, client):
+        names = [name for name, _, _ in client.get(f"{client.folder}/api/figures").json]
         assert names[:2] == ["Left preferred", "Ties"]
 
     def test_a_disk_that_refuses_is_told_and_the_verdict_can_be_sent_again(self, served, monkeypatch):

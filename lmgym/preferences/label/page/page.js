@@ -1,6 +1,6 @@
 // The page: shows the open question, hears keys and clicks, and tells the server what was said.
 
-import { Refusal, drawRequest, findUnsent, getState, getStatistics, say } from "./server.js";
+import { Refusal, drawRequest, findUnsent, getState, getFigures, say } from "./server.js";
 import { describeSize, showConversation, showText } from "./text.js";
 
 const find = (id) => document.getElementById(id);
@@ -137,7 +137,7 @@ function handle(error) {
 
 async function showFigures() {
   try {
-    const rows = (await getStatistics()).map(({ name, value, remark }) => {
+    const rows = (await getFigures()).map(([name, value, remark]) => {
       const row = document.createElement("tr");
       const [head, cell, note] = ["th", "td", "td"].map((kind) => document.createElement(kind));
       head.scope = "row";

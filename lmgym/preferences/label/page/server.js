@@ -16,8 +16,8 @@ export async function getState() {
   return ask("api/state");
 }
 
-export async function getStatistics() {
-  return ask("api/statistics");
+export async function getFigures() {
+  return ask("api/figures");
 }
 
 /**
