@@ -24,6 +24,7 @@ from rich.text import Text
 from lmgym.errors import LmgymError, MissingDependencyError, UnknownNameError
 from lmgym.grading.command import GradeConfig, run_grade
 from lmgym.play import PlayConfig, play
+from lmgym.preferences.command import PreferencesConfig, run_preferences
 from lmgym.preferences.label.command import LabelConfig, run_label
 from lmgym.registration import TABLE
 from lmgym.train_tokenizer import TokenizerConfig, run_tokenizer
@@ -87,6 +88,7 @@ OWN_COMMANDS = {
     "play": Command(PlayConfig, play),
     "grade": Command(GradeConfig, run_grade),
     "label": Command(LabelConfig, run_label),
+    "preferences": Command(PreferencesConfig, run_preferences),
     "tokenizer": Command(TokenizerConfig, run_tokenizer),
 }
 
