@@ -6,6 +6,7 @@ of up to ``MAX_CHARS`` characters. Left out: what the score is good for.
 
 from __future__ import annotations
 
+import importlib
 from functools import cache
 from typing import Protocol, cast
 
@@ -34,12 +35,12 @@ def load_analyzer() -> Analyzer:
         MissingDependencyError: vaderSentiment is not installed.
     """
     try:
-        from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+        package = importlib.import_module("vaderSentiment.vaderSentiment")
     except ImportError as error:
         raise MissingDependencyError(
             'lmgym/Sentiment-v0 needs the vaderSentiment package: pip install "lmgym[chat]"'
         ) from error
-    return cast(Analyzer, SentimentIntensityAnalyzer())
+    return cast(Analyzer, package.SentimentIntensityAnalyzer())
 
 
 def compound(text: str) -> float:
