@@ -3,6 +3,7 @@
 from lmgym.rewards.base import Pay, Reward
 from lmgym.rewards.compose import TimeLimited, WeightedSum, bind, paid
 from lmgym.rewards.functions import FunctionReward, make_reward, per_transcript
+from lmgym.rewards.judged import Judged, WinRate
 from lmgym.rewards.scoring import score
 from lmgym.rewards.step_cost import StepCost
 from lmgym.rewards.steps import StepCorrect
@@ -21,6 +22,7 @@ __all__ = [
     "Familiarity",
     "Format",
     "FunctionReward",
+    "Judged",
     "Length",
     "Normalized",
     "PartialCredit",
@@ -36,6 +38,7 @@ __all__ = [
     "UtilityParts",
     "Vocabulary",
     "WeightedSum",
+    "WinRate",
     "at_end",
     "at_step",
     "at_turn",
