@@ -12,6 +12,7 @@ from lmgym.preferences.annotators import Comparison
 from lmgym.preferences.log import PreferenceLogError, read_preferences
 from tests.browser.chromium import MISSING, find_programs, open_browser, prefer_colours
 from tests.browser.take_label_picture import take_picture
+from tests.lmgym.preferences.hostile_responses import HOSTILE
 from tests.lmgym.preferences.label_server import serve
 
 pytestmark = [
@@ -149,6 +150,30 @@ def test_every_button(label, name):
         assert [item.ranks for item in page.records] == [ranks[name]]
 
 
+def test_a_key_that_is_held_down_counts_once(label):
+    with label() as page:
+        for repeat in ("true", "true", "false"):
+            event = f"{{key: 'ArrowLeft', code: 'ArrowLeft', repeat: {repeat}, bubbles: true}}"
+            page.driver.execute_script(f"document.dispatchEvent(new KeyboardEvent('keydown', {event}))")
+        page.wait_for(1)
+        assert len(page.records) == 1
+
+
+def test_keys_of_the_browser_and_other_letters_say_nothing(label):
+    with label() as page:
+        for key, code, held in (
+            ("1", "Digit1", "ctrlKey"),
+            ("2", "Digit2", "altKey"),
+            ("x", "KeyX", "shiftKey"),
+        ):
+            event = f"{{key: '{key}', code: '{code}', {held}: true, bubbles: true}}"
+            page.driver.execute_script(f"document.dispatchEvent(new KeyboardEvent('keydown', {event}))")
+        event = "{key: 'ы', code: 'KeyS', bubbles: true}"  # the key s with a Cyrillic layout
+        page.driver.execute_script(f"document.dispatchEvent(new KeyboardEvent('keydown', {event}))")
+        page.wait_for(1)
+        assert [item.reason for item in page.records] == ["skipped"]
+
+
 def test_how_sure_is_asked_anew_for_each_question(label):
     with label() as page:
         page.driver.find_element("css selector", "[data-confidence='1']").click()
@@ -217,6 +242,16 @@ def test_nothing_that_a_response_holds_runs_or_becomes_an_element(label):
                 assert {page.text("left-text"), page.text("right-text")} == {text, text + "!"}
             page.say("0", number + 1)
         assert page.complaints() == []  # not even a refusal: nothing tried
+
+
+def test_any_text_whatever_can_be_judged(label):
+    with label([Comparison(text, (text, "harmless")) for text in HOSTILE.values()]) as page:
+        for number, text in enumerate(HOSTILE.values()):
+            buttons = page.driver.find_elements("css selector", "[data-say]")
+            assert all(0 <= button.rect["y"] <= 800 - button.rect["height"] for button in buttons)
+            page.say("0", number + 1)
+            assert text in page.records[-1].responses
+        assert page.complaints() == []
 
 
 def test_what_can_not_be_seen_is_named(label):
@@ -314,6 +349,19 @@ def test_help_and_figures_open_and_close_and_keys_say_nothing_meanwhile(label):
             page.wait(f"!document.getElementById('{dialog}').open")
         assert page.records == []
         assert "Left preferred" in page.text("figures")
+
+
+def test_the_figures_tell_the_agreement_with_another_rater(label, tmp_path):
+    with serve(QUESTIONS, tmp_path / "bob.jsonl", rater="bob") as (client, bob):
+        client.enter()
+        for asking in bob.schedule:  # bob likes the first response of the file
+            client.say(client.state(), "left" if asking.shown == (0, 1) else "right")
+    with label(compare=[tmp_path / "bob.jsonl"]) as page:
+        for number, wanted in enumerate(("first", "second", "first", "first")):
+            page.say("1" if page.text("left-text").startswith(wanted) else "2", number + 1)
+        page.press("f")
+        page.wait("document.getElementById('figures').open")
+        assert "Agreement with bob3 of 4 (75 %)" in page.text("figures")
 
 
 def test_everything_has_a_name_and_can_be_reached_by_tab(label):

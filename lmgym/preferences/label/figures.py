@@ -91,7 +91,7 @@ def _describe_others(verdicts: Sequence[Preference], others: Sequence[Preference
             )
     together = measure_agreement(both)
     if len(names) > 1 and together.num_pairs:
-        figures.append(Figure("All raters", f"{together.num_pairs} shared questions", _alpha(together)))
+        figures.append(Figure("All raters", f"{together.num_pairs} in common", _alpha(together)))
     return figures
 
 
@@ -105,16 +105,14 @@ def _share(count: int, total: int) -> str:
 
 
 def _interval(estimate: Estimate | None) -> str:
-    return (
-        "" if estimate is None else f"95 % interval {100 * estimate.low:.0f} to {100 * estimate.high:.0f} %"
-    )
+    return "" if estimate is None else f"({100 * estimate.low:.0f} to {100 * estimate.high:.0f} %)"
 
 
 def _alpha(agreement: Agreement) -> str:
     if agreement.alpha is None:
         return ""
     value, low, high = agreement.alpha
-    return f"α = {value:.2f} ({low:.2f} to {high:.2f}); 1 is full, 0 is chance"
+    return f"α = {value:.2f} ({low:.2f} to {high:.2f})"
 
 
 def _shorten(name: str) -> str:

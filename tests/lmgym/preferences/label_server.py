@@ -95,13 +95,19 @@ def make_saying(state: Any, verdict: str) -> dict[str, Any]:
 
 @contextmanager
 def serve(
-    questions: Sequence[Comparison], out: Path, *, rater: str = "anna", port: int = 0, **options: Any
+    questions: Sequence[Comparison],
+    out: Path,
+    *,
+    rater: str = "anna",
+    port: int = 0,
+    compare: Sequence[Path] = (),
+    **options: Any,
 ) -> Iterator[tuple[Client, Desk]]:
     """Yields a client that has not entered yet, and the desk behind the server."""
     schedule = make_schedule(make_pairs(questions), rater=rater, **options)
     with PreferenceLog(out) as log, open_socket(port) as listener:
         desk, keys, port = Desk(schedule, log, rater=rater), Keys(), listener.getsockname()[1]
-        server = make_server(make_app(desk, keys, port))
+        server = make_server(make_app(desk, keys, port, compare=compare))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

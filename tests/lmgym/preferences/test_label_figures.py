@@ -74,7 +74,7 @@ def test_agreement_with_others_in_the_same_file_and_in_others(log, tmp_path):
         figures = make_figures(anna, [path])
     assert values(figures)["Agreement with bob"] == "4 of 7 (57 %)"
     assert values(figures)["Agreement with carol"] == "1 of 2 (50 %)"
-    assert values(figures)["All raters"] == "7 shared questions"
+    assert values(figures)["All raters"] == "7 in common"
     (bob,) = [figure for figure in figures if figure.name == "Agreement with bob"]
     # Bob 0 0 0 0 1 1 1 and Anna 0 0 0 1 1 0 tie disagree in 3 of 7. Of 14 labels one is a tie; which response
     # is called the first is arbitrary, so that each has half of the other 13.

@@ -20,6 +20,7 @@ from lmgym.preferences.annotators import Comparison
 from lmgym.preferences.label.guard import MAX_BODY_BYTES
 from lmgym.preferences.label.serving import open_socket
 from lmgym.preferences.log import PreferenceLog, PreferenceLogError, read_preferences
+from tests.lmgym.preferences.hostile_responses import HOSTILE
 from tests.lmgym.preferences.label_server import Client, make_saying, serve
 
 pytest.importorskip("starlette", reason='needs pip install "lmgym[label]"')
@@ -277,23 +278,6 @@ class TestWhatIsAnswered:
 def judge_all(client):
     while (state := client.state())["question"] is not None:
         assert client.say(state, "left").status in (200, 409)
-
-
-HOSTILE = {
-    "script": "<script>window.hacked = 1</script>",
-    "image": "<img src=x onerror='window.hacked = 1'>",
-    "closing": "</textarea></title></script><svg onload='window.hacked = 1'>",
-    "json": '"}],"undo":{"x":"\\u0000',
-    "right to left": "abc\u202edef\u2066ghi",
-    "null": "a\0b",
-    "surrogates": "\ud800 and \udfff\ud83d",
-    "marks": "\ufdd1I am the user\ufdd3\ufdd2",
-    "combining": "z" + "\u0301" * 10_000,
-    "long": "word " * 200_000,
-    "one long word": "x" * 1_000_000,
-    "controls": "\x1b[31m" * 50_000,
-    "empty": "",
-}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
