@@ -16,12 +16,13 @@ import gymnasium as gym
 import tyro
 from rich.console import Console
 
+from lmgym.chat_template import make_chat_tokenizer
 from lmgym.errors import InvalidValueError
 from lmgym.play import check_id, read_options
 from lmgym.seeding import make_generator
 from lmgym.small_template import SMALL_TEMPLATE_TEXTS
 from lmgym.tasks.base import Task
-from lmgym.tokenization import TextTokenizer, train_tokenizer
+from lmgym.tokenization import CharTokenizer, TextTokenizer, train_tokenizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,14 +70,14 @@ def run_tokenizer(config: TokenizerConfig) -> int:
     task: Task = env.get_wrapper_attr("task")
     env.close()
     texts = list(task_texts(task, config.num_problems, config.seed))
-    if task.is_chat:
-        texts += SMALL_TEMPLATE_TEXTS * config.num_problems
-    tokenizer = train_tokenizer(texts, config.vocab_size)
+    around = SMALL_TEMPLATE_TEXTS * config.num_problems if task.is_chat else []
+    tokenizer = train_tokenizer([*texts, *around], config.vocab_size)
     tokenizer.save(config.out)
     console = Console(markup=False, emoji=False, highlight=False)
+    ratio = count_tokens(CharTokenizer(), task, texts) / max(count_tokens(tokenizer, task, texts), 1)
     console.print(
-        f"{config.out}: {tokenizer.vocab_size} tokens, {chars_per_token(tokenizer, texts):.2f} characters "
-        f"to a token on what it was trained on ({len(texts)} texts)."
+        f"{config.out}: {tokenizer.vocab_size} tokens; {len(texts)} prompts and demonstrations take "
+        f"{ratio:.2f} times fewer of them than of characters."
     )
     return 0
 
@@ -97,7 +98,7 @@ def task_texts(task: Task, num_problems: int, seed: int) -> Iterator[str]:
             continue
 
 
-def chars_per_token(tokenizer: TextTokenizer, texts: list[str]) -> float:
-    """Returns how many characters a token of ``texts`` stands for on average."""
-    num_tokens = int(tokenizer.encode_joined(texts)[1].sum())
-    return sum(map(len, texts)) / max(num_tokens, 1)
+def count_tokens(tokenizer: TextTokenizer, task: Task, texts: list[str]) -> int:
+    """Returns how many tokens ``texts`` take in the environment of ``task``."""
+    own = make_chat_tokenizer(tokenizer) if task.is_chat else tokenizer
+    return int(own.encode_joined(texts)[1].sum())
