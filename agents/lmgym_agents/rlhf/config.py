@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -62,9 +62,9 @@ class FeedbackOptions:
 class CollectOptions:
     """How many responses are compared in each round."""
 
-    num_prompts: int = 1024
+    num_prompts: int = 2048
     """prompts of the train split in each round"""
-    num_responses: int = 2
+    num_responses: int = 4
     """responses to each, sampled at temperature 1; k responses are compared in k(k-1)/2 pairs"""
     chunk_prompts: int = 128
     """prompts that are sampled, or judged, between two looks at the clock"""
@@ -116,21 +116,31 @@ class MeasureOptions:
 
 
 def _preference_sft() -> SFTConfig:
-    return SFTConfig(iterations=150, batch_rows=128, schedule="cosine")
+    return SFTConfig(iterations=300, batch_rows=128, learning_rate=3e-3, schedule="cosine")
+
+
+def _preference_reward() -> RewardModelConfig:
+    return RewardModelConfig(learning_rate=3e-3)
 
 
 def _preference_ppo() -> PPOConfig:
     return PPOConfig(
-        iterations=40, kl_coefficient=0.05, gae_lambda=0.95, value_lambda=0.95, epochs=2, minibatches=2,
+        iterations=40, learning_rate=1e-3, kl_coefficient=0.05, gae_lambda=0.95, value_lambda=0.95, epochs=2,
+        minibatches=2,
     )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class RLHFConfig:
-    """Options of the whole pipeline. The seeds of its stages are drawn from ``seed``."""
+    """Options of the whole pipeline. The seeds of its stages are drawn from ``seed``.
+
+    The rates suit the tiny default model; pretrained models want rates some hundred times smaller.
+    """
 
     env: Annotated[EnvOptions, Flat] = field(default_factory=lambda: EnvOptions(env="lmgym/Sentiment-v0"))
-    model: Annotated[ModelOptions, Flat] = field(default_factory=lambda: ModelOptions(tokenizer="bpe:512"))
+    model: Annotated[ModelOptions, Flat] = field(
+        default_factory=lambda: ModelOptions(model="nano", tokenizer="bpe:512")
+    )
     folder: Annotated[FolderOptions, Flat] = field(default_factory=FolderOptions)
     feedback: Annotated[FeedbackOptions, Flat] = field(default_factory=FeedbackOptions)
     collect: Annotated[CollectOptions, Flat] = field(default_factory=CollectOptions)
@@ -149,7 +159,7 @@ class RLHFConfig:
     """episodes in each rollout of PPO"""
     sft: SFTConfig = field(default_factory=_preference_sft)
     """warm start on the task's demonstrations; left out where --model is a trained model"""
-    reward_model: RewardModelConfig = field(default_factory=RewardModelConfig)
+    reward_model: RewardModelConfig = field(default_factory=_preference_reward)
     """training of the reward model"""
     ppo: PPOConfig = field(default_factory=_preference_ppo)
     """options of PPO; the reference is the policy after SFT"""
@@ -188,11 +198,6 @@ class RLHFConfig:
     def needs_reward_model(self) -> bool:
         """Whether a reward is learned."""
         return self.feedback.annotator != "ground-truth" and self.optimise != "dpo"
-
-    @property
-    def stage_names(self) -> tuple[str, ...]:
-        """Names of the fields that configure a stage."""
-        return tuple(item.name for item in fields(self))
 
 
 def _require(holds: bool, field_name: str, given: object, allowed: str) -> None:

@@ -87,7 +87,7 @@ class Run:
         )
 
     def policy(self, name: str, *, is_trained: bool = False) -> Policy:
-        """Returns the policy in the folder ``name`` of the run; to be trained it gets the model's adapters."""
+        """Returns the policy in a folder of the run; to be trained it gets the adapters of --lora-rank."""
         options = self.config.model
         policy = load_policy(
             self.path / name, dtype=options.torch_dtype, device=resolve_device(options.device)
