@@ -293,11 +293,13 @@ def test_the_boxes_hold_what_is_large(label, driver):
 def test_a_verdict_is_kept_until_it_can_be_saved(label, monkeypatch):
     with label() as page:
         append, failures = page.desk.log.append, [PreferenceLogError("the disk is full")] * 2
+        tried = []
 
-        def fail_twice(*args, **options):
+        def fail_twice(record, **options):
+            tried.append(record.ranks)
             if failures:
                 raise failures.pop()
-            return append(*args, **options)
+            return append(record, **options)
 
         monkeypatch.setattr(page.desk.log, "append", fail_twice)
         page.press("1")
@@ -305,7 +307,7 @@ def test_a_verdict_is_kept_until_it_can_be_saved(label, monkeypatch):
         assert "Not saved yet: the disk is full" in page.text("trouble")
         page.press("2")  # is not heard: the first verdict is on its way
         page.wait_for(1)
-        assert [item.ranks for item in page.records] == [(0, 1)]
+        assert [item.ranks for item in page.records] == [(0, 1)] and tried == [(0, 1)] * 3
         assert not page.is_shown("trouble")
 
 

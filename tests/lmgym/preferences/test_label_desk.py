@@ -114,6 +114,18 @@ def test_undo_takes_back_one_verdict_after_another_and_asks_again(log, path):
     assert path.read_text().count('"retract"') == 3
 
 
+def test_what_was_said_before_a_restart_can_be_taken_back(path):
+    with PreferenceLog(path) as log:
+        say(sit_down(log), "left")
+        last = say(sit_down(log), "right")
+    with PreferenceLog(path) as log:
+        desk = sit_down(log)
+        assert show_state(desk)["undo"] == {"question": last.question, "request": last.request}
+        undo(desk, last)
+        assert find_open(desk).id == last.question
+    assert len(read_preferences(path)) == 1
+
+
 def test_undo_of_a_repetition_leaves_the_first_asking(log, path):
     desk = sit_down(log, second_opinion=1.0)
     while not find_open(desk).comparison.repetition:

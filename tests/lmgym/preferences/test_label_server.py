@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lmgym.errors import InvalidValueError
+from lmgym.errors import InvalidValueError, MissingDependencyError
 from lmgym.preferences.annotators import Comparison
+from lmgym.preferences.label import label
 from lmgym.preferences.label.guard import MAX_BODY_BYTES
 from lmgym.preferences.label.serving import open_socket
 from lmgym.preferences.log import PreferenceLog, PreferenceLogError, read_preferences
@@ -305,6 +306,15 @@ class TestSockets:
     def test_no_such_port(self, port):
         with pytest.raises(InvalidValueError, match="port must be in"):
             open_socket(port)
+
+
+@pytest.mark.parametrize("package", ["starlette", "uvicorn"])
+def test_without_the_web_framework_the_extra_is_named(package, tmp_path, monkeypatch):
+    for name in [name for name in sys.modules if name.partition(".")[0] == package]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingDependencyError, match=rf'needs {package}: pip install "lmgym\[label\]"'):
+        label(QUESTIONS, out=tmp_path / "log.jsonl", rater="anna")
 
 
 def start(folder: Path, *options: str) -> tuple[subprocess.Popen[str], Client]:
