@@ -11,7 +11,6 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
 
 Scope = MutableMapping[str, Any]
@@ -63,13 +62,10 @@ class Keys:
         return hmac.compare_digest(text.encode("utf-8", "replace"), self.token.encode())
 
     def is_cookie(self, header: str) -> bool:
-        """Tells whether a Cookie header holds our cookie; compares in constant time."""
-        try:
-            found = SimpleCookie(header).get(COOKIE)
-        except CookieError:
-            return False
-        value = "" if found is None else found.value
-        return hmac.compare_digest(value.encode("utf-8", "replace"), self._cookie.encode())
+        """Tells whether a Cookie header holds our cookie, among any others; compares in constant time."""
+        pairs = [part.strip().partition("=") for part in header.split(";")]
+        values = [value.encode("utf-8", "replace") for name, _, value in pairs if name == COOKIE]
+        return any([hmac.compare_digest(value, self._cookie.encode()) for value in values])
 
 
 class Guard:

@@ -73,6 +73,13 @@ class TestWhoMayComeIn:
         answer = client.get(f"{folder}/{change(token)}", headers={"Cookie": None})
         assert answer.status == 403 and "set-cookie" not in answer.headers
 
+    @pytest.mark.parametrize(
+        "other", ['a={"b": [1]}; ', "é=,; ", "lmgym-label=x; ", ";=; = ;", "_xsrf=2|a|b; "]
+    )
+    def test_cookies_of_other_servers_of_this_machine_do_no_harm(self, client, other):
+        for cookie in (other + client.cookie, client.cookie + "; " + other):
+            assert client.get(f"{client.folder}/api/state", headers={"Cookie": cookie}).status == 200
+
     def test_a_post_with_the_token_in_its_path_is_no_saying(self, client):
         headers = {"Origin": f"http://{client.host}", "Content-Type": "application/json", "Cookie": None}
         assert client.request("POST", client.entry, b"{}", headers).status == 405
