@@ -79,7 +79,7 @@ class CircuitBreaker:
     def is_open(self) -> bool:
         """Returns whether questions that are under way should give up."""
         with self._lock:
-            return self._open_until is not None and self._failures > self._threshold
+            return self._open_until is not None and self._failures >= self._threshold
 
     def succeeded(self) -> None:
         """The server has answered."""

@@ -128,6 +128,21 @@ def test_a_master_key_scores_zero_and_the_judge_is_not_asked(key):
     judge.close()
 
 
+@pytest.mark.parametrize(
+    ("text", "is_empty"),
+    [
+        (("Solution:" + ":" * 4000) * 1000, False),
+        ("Solution" + "." * 1_000_000, True),
+        ("\ufdfa" * 100_000, False),
+        ("<" * 1_000_000, True),
+        (" " * 1_000 + "x", False),
+        ("\ud800" * 1000, True),
+    ],
+)
+def test_hostile_texts_are_empty_or_not_in_bounded_time(text, is_empty):
+    assert is_empty_answer(text) is is_empty
+
+
 def test_a_caller_may_let_master_keys_through():
     judge = make_judge([], refuse_empty=False)
     judge.score([QUESTION], [":"])

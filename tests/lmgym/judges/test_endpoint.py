@@ -344,6 +344,15 @@ def test_whatever_changes_the_question_misses_the_cache(change, tmp_path):
         judge.close()
 
 
+def test_another_server_is_asked_itself(tmp_path):
+    for address in ("http://one/v1", "http://two/v1", "http://two:8000/v1", "https://two:8000/v1"):
+        transport = httpx.MockTransport(says(1))
+        judge = EndpointJudge(address, "m", transport=transport, cache=tmp_path / "judge.sqlite")
+        judge.score(["q"], ["x"])
+        assert judge.costs.requests == 1
+        judge.close()
+
+
 def test_failures_are_not_kept(tmp_path):
     path = tmp_path / "judge.sqlite"
     judge, _ = make_judge(says(httpx.Response(401)), cache=path)
