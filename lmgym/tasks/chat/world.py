@@ -70,9 +70,10 @@ def nouns() -> frozenset[str]:
 def draw_fact(kind: str, entities: list[str], is_easy: bool, taken: set[str], words: Words) -> Fact:
     """Returns a fact about one of ``entities``, taken out of the list, with a value not ``taken``."""
     entity = entities.pop(words.below(len(entities)))
+    own = set(entity.split())  # bus 4 does not leave at 4
     while True:
         value = _draw_value(words_of(kind)["values"]["easy" if is_easy else "hard"], words)
-        if value not in taken:
+        if value not in taken and value not in own:
             taken.add(value)
             return Fact(kind, entity, value)
 
