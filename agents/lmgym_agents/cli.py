@@ -10,6 +10,7 @@ from lmgym_agents.commands.record import Record, run_record
 from lmgym_agents.commands.rlhf import RLHF, rlhf
 from lmgym_agents.commands.search import Search, run_search
 from lmgym_agents.commands.train import TrainPPO, TrainSFT, train_ppo, train_sft
+from lmgym_agents.commands.train_dpo import TrainDPO, train_dpo
 from lmgym_agents.commands.train_expert import TrainExpertIteration, train_expert
 from lmgym_agents.commands.train_ilql import TrainILQL, train_ilql
 from lmgym_agents.commands.train_prm import TrainPRM, train_prm
@@ -24,6 +25,7 @@ SUBCOMMANDS: Mapping[str, Subcommand | Mapping[str, Subcommand]] = {
     "train": {
         "ppo": (TrainPPO, train_ppo),
         "sft": (TrainSFT, train_sft),
+        "dpo": (TrainDPO, train_dpo),
         "prm": (TrainPRM, train_prm),
         "reward-model": (TrainRewardModel, train_reward_model),
         "ilql": (TrainILQL, train_ilql),

@@ -41,13 +41,15 @@ class FeedbackOptions:
     inconsistency: float = 0.0
     """simulated: how much raters contradict themselves"""
     judge: str = ""
-    """judge: what `lmgym.judges.make_judge` takes, such as a model's folder or the address of an endpoint"""
+    """judge: local:FOLDER, local:FILE.gguf, local:smollm2, or http://HOST:PORT/v1#MODEL"""
+    constitution: Path | None = None
+    """judge: file with the principles it judges by; none: those that ship"""
     min_verdicts: int | None = None
     """human: go on as soon as so many questions of a round are judged; none: all"""
     preferences: Path | None = None
     """file: the preferences; nothing is collected then"""
     format: str = "lmgym"
-    """file: their format: lmgym, hh-rlhf, trl, trl-explicit, trl-unpaired, llmbar or qa_feedback"""
+    """file: their format, as `lmgym train dpo` takes it"""
 
     def __post_init__(self) -> None:
         if (self.annotator == "file") != (self.preferences is not None):
@@ -113,6 +115,10 @@ class MeasureOptions:
     """different prompts; fewer where the split has no more"""
     num_transcripts: int = 6
     """responses to print at the end"""
+
+
+def _small_model() -> ModelOptions:
+    return ModelOptions(model="nano", tokenizer="bpe:512")
 
 
 def _preference_sft() -> SFTConfig:

@@ -13,6 +13,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
+from lmgym.envs.replies import encode_replies
 from lmgym.records import Problem, Transcript, Turn
 from lmgym.seeding import make_key
 from lmgym.tasks.base import Task
@@ -124,7 +125,8 @@ def action_row(state: SearchState, transitions: Transitions) -> TokenRow:
         is_agent[start:place] = [True] * (place - start)
         if not replies:
             break
-        place += len(tokenizer.encode(replies.pop(0)))
+        has_ended = ids[place - 1] in tokenizer.end_ids
+        place += len(encode_replies(tokenizer, [replies.pop(0)], [has_ended])[0])
     return ids, is_agent
 
 

@@ -20,8 +20,11 @@ from lmgym.preferences import (
     utc_now,
 )
 from lmgym.preferences.annotators import make_record
+from lmgym.preferences.formats import read_preferences_as
 from lmgym.preferences.label.questions import make_pairs
 from lmgym.preferences.record import make_question_key
+from lmgym.preferences.simulated import SimulatedAnnotator
+from lmgym_agents.judging import make_judge
 from lmgym_agents.rlhf.chunked_work import Chunk, ChunkedWork
 from lmgym_agents.rlhf.episodes import Episode, read_episodes, sample_episodes
 from lmgym_agents.rlhf.run import Run
@@ -122,13 +125,12 @@ def make_annotator(run: Run) -> Annotator:
     Raises:
         InvalidValueError: an option that the annotator refuses.
     """
-    from lmgym.preferences.simulated import SimulatedAnnotator
-
     options = run.config.feedback
     if options.annotator == "judge":
-        from lmgym_agents.judging import make_judge
-
-        return make_judge(options.judge)
+        return make_judge(
+            options.judge, constitution=options.constitution, device=run.config.model.device,
+            cache=run.path / "judge.sqlite",
+        )  # fmt: skip
     if options.annotator == "ground-truth":
         return SimulatedAnnotator(run.task, seed=run.seed("annotator"))
     return SimulatedAnnotator(
@@ -178,6 +180,4 @@ def load_preferences(run: Run) -> list[Preference]:
     options = run.config.feedback
     if options.preferences is None:
         return read_preferences(run.path / LOG)
-    from lmgym.preferences.formats import read_preferences_as
-
     return list(read_preferences_as(options.format, options.preferences))
