@@ -44,6 +44,8 @@ class FeedbackOptions:
     """judge: local:FOLDER, local:FILE.gguf, local:smollm2, or http://HOST:PORT/v1#MODEL"""
     constitution: Path | None = None
     """judge: file with the principles it judges by; none: those that ship"""
+    judge_key_env: str | None = None
+    """judge: environment variable that holds the key of its server; none: no key is sent"""
     min_verdicts: int | None = None
     """human: go on as soon as so many questions of a round are judged; none: all"""
     preferences: Path | None = None

@@ -129,7 +129,7 @@ def make_annotator(run: Run) -> Annotator:
     if options.annotator == "judge":
         return make_judge(
             options.judge, constitution=options.constitution, device=run.config.model.device,
-            cache=run.path / "judge.sqlite",
+            api_key_env=options.judge_key_env, cache=run.path / "judge.sqlite",
         )  # fmt: skip
     if options.annotator == "ground-truth":
         return SimulatedAnnotator(run.task, seed=run.seed("annotator"))

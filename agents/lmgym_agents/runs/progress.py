@@ -25,6 +25,7 @@ from rich.text import Text
 
 _SHOWN: Final = (
     ("success", "success {:.1%}"), ("validation_success", "validation {:.1%}"), ("loss", "loss {:.3f}"),
+    ("accuracy", "accuracy {:.1%}"), ("gold", "gold {:.3f}"), ("proxy", "proxy {:.3f}"),
     ("kl_reference", "KL {:.3f}"), ("entropy", "entropy {:.3f}"),
 )  # fmt: skip
 _RATES: Final = (
