@@ -10,7 +10,7 @@ A nano model learns lmgym/Sentiment-v0 from demonstrations of mixed feelings. Fr
 Whatever was optimised, samples for problems of the test split (temperature 1) are judged by the natural gold.
 A hill climber over words attacks the same rewards without any model.
 
-    python benchmarks/gibberish.py                 # 3 seeds, about 8 minutes on one core
+    python benchmarks/gibberish.py                 # 3 seeds, about 10 minutes on a quiet core
     python benchmarks/gibberish.py --seeds 1
 """
 
@@ -59,7 +59,7 @@ class Options:
     """seeds of everything"""
     sft_iterations: int = 400
     """steps of 64 demonstrations"""
-    ppo_iterations: int = 40
+    ppo_iterations: int = 60
     """rollouts of 256 responses"""
     samples: int = 512
     """problems of the test split whose samples are measured"""
@@ -195,32 +195,36 @@ def make_marks(rows: Sequence[dict[str, Any]]) -> list[Mark]:
     def mean(stage: str, key: str) -> float:
         return float(np.mean([row[key] for row in rows if row["stage"] == stage]))
 
-    paid, fall = mean("PPO on lexicon", "lexicon"), mean("SFT", "natural") - mean("PPO on lexicon", "natural")
-    composed, natural = mean("PPO on composed", "natural"), mean("PPO on natural", "natural")
+    sft = mean("SFT", "natural")
+    rises = {name: mean(f"PPO on {name}", "natural") - sft for name in ("lexicon", "composed", "natural")}
+    paid = mean("PPO on lexicon", "lexicon")
     return [
         make_mark("PPO on the lexicon: the lexicon's score", paid, "compound", at_least=0.9),
-        make_mark("PPO on the lexicon: fall of the natural gold below SFT", fall, "of 1", at_least=0.2),
-        make_mark("PPO on the composed reward: natural gold", composed, "of 1", at_least=0.85),
-        make_mark("PPO on the natural gold: natural gold", natural, "of 1", at_least=0.85),
+        make_mark(
+            "PPO on the lexicon: fall of the natural gold below SFT", -rises["lexicon"], "of 1", at_least=0.2
+        ),
+        make_mark(
+            "PPO on the composed reward: rise of the natural gold", rises["composed"], "of 1", at_least=0.3
+        ),
+        make_mark("PPO on the natural gold: rise of it", rises["natural"], "of 1", at_least=0.3),
     ]
 
 
 def print_rows(rows: Sequence[dict[str, Any]]) -> None:
-    table = Table(
-        "stage", "seed", "natural gold", "lexicon", "without faults", "different", "nats", "example"
-    )
-    for row in rows:
-        if "seed" in row:
-            numbers = [f"{row[key]:.3f}" for key in ("natural", "lexicon", "without_faults", "different")]
-            table.add_row(
-                row["stage"], str(row["seed"]), *numbers, f"{row['nats']:.1f}", row["example"].strip()
-            )
+    columns = ("natural", "lexicon", "without_faults", "different")
+    table = Table("stage", "seed", "natural gold", "lexicon", "without faults", "different", "nats")
+    trained = [row for row in rows if "seed" in row]
+    for row in trained:
+        numbers = [f"{row[key]:.3f}" for key in columns]
+        table.add_row(row["stage"], str(row["seed"]), *numbers, f"{row['nats']:.1f}")
     console.print(table)
+    for row in trained:
+        console.print(f"{row['stage']}, seed {row['seed']}: {row['example']!r}", soft_wrap=True)
     for row in rows:
         if "attack" in row:
             for kind in ("attack", "honest"):
                 numbers = f"{row[kind + '_reward']:.3f}, natural gold {row[kind + '_natural']:.3f}"
-                console.print(f"{row['reward']}, {kind}: {numbers}: {row[kind]!r}")
+                console.print(f"{row['reward']}, {kind}: {numbers}: {row[kind]!r}", soft_wrap=True)
 
 
 def main(options: Options) -> None:
