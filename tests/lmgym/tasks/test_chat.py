@@ -54,6 +54,8 @@ SHORT = Request("ask", BUS, "polite", (Constraint("max_words", "5"),))
         ("Certainly, let me see.", POLITE, (0, 0.2, 0, 0, 0), "uninformed"),
         # another number, another thing of the world
         ("Certainly, bus 4 leaves at 9:45.", POLITE, (-0.3, 0.2, 0, -0.2 * 2 / 6, 0), "misinformed"),
+        # three of seven pairs are lost: certainly-the, the-tea, tea-leaves
+        ("Certainly, the tea leaves at 9:15.", POLITE, (-0.3, 0.2, 0, -0.2 * 3 / 7, 0), "misinformed"),
         # ugh,duh is a pair of no sentence; ^ugh, duh-{e} ... $ are: 6 of 7 pairs
         ("Ugh, duh, bus 4 leaves at 9:15.", POLITE, (0.6, -0.2, 0, -0.6 / 7, 0), "gibberish"),
         ("Ugh, bus 4 leaves at 9:15.", POLITE, (0.6, -0.2, 0, 0, 0), "rude"),
