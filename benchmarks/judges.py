@@ -17,6 +17,7 @@ Verdicts are kept in ``--cache`` as they come, so an interrupted run goes on whe
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import os
 import time
@@ -31,6 +32,7 @@ from _record import make_mark, write_record
 from rich.console import Console
 from rich.table import Table
 from transformers import AutoModel, AutoTokenizer
+from transformers.utils import logging as transformers_logging
 
 from lmgym.judges.cache import JudgeCache, cache_key
 from lmgym.judges.constitution import load_constitution
@@ -54,7 +56,7 @@ CONSTANTS = (
     '{"verdict": "A"}',
     "Solution:",
 )
-BATCH = 8
+BATCH = 4
 NUM_BINS = 5
 console = Console(highlight=False)
 
@@ -181,10 +183,16 @@ def agreement(is_right: np.ndarray) -> dict[str, float]:
     return {"agreement": low_high.mean, "low": low_high.low, "high": low_high.high}
 
 
+@functools.cache
+def load_encoder() -> tuple[Any, Any]:
+    """Returns MiniLM's tokenizer and model."""
+    folder = packaged_model("minilm")
+    return AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
+
+
 def encode(texts: Sequence[str]) -> np.ndarray:
     """Returns MiniLM's embeddings, float64[N, D] of length 1."""
-    folder = packaged_model("minilm")
-    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
+    tokenizer, model = load_encoder()
     found = []
     for start in range(0, len(texts), 32):
         batch = tokenizer(
@@ -292,6 +300,7 @@ def print_table(rows: Sequence[dict[str, Any]]) -> None:
 
 def main(options: Options) -> None:
     torch.set_num_threads(options.threads)
+    transformers_logging.disable_progress_bar()
     asking = Asking(options)
     pairs = {name: read_pairs(options, name) for name in SETS}
     measured = [measure_set(asking, name, pairs[name]) for name in SETS]
