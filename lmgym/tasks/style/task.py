@@ -7,7 +7,7 @@ from typing import NamedTuple, Self, final
 
 import numpy as np
 
-from lmgym.records import Problem, Transcript, Verdict
+from lmgym.records import Problem, Transcript, Turn, Verdict
 from lmgym.tasks.base import HASHED_SPLITS, SingleTurnTask, check_split, unfinished
 from lmgym.tasks.options import check_fraction, check_int
 from lmgym.tasks.stream import Draft, ProblemStream, Words, draw_until_split
@@ -145,3 +145,8 @@ class Style(SingleTurnTask):
             if is_plain and (not wins or all(keeps(text, constraints))):
                 return (text,)
         return (problem.reference.witness,)
+
+    def hint(self, problem: Problem, turns: tuple[Turn, ...]) -> str | None:
+        """Returns a text that keeps all constraints; None after the only turn."""
+        witness: str = problem.reference.witness
+        return None if turns else witness

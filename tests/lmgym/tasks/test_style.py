@@ -122,6 +122,7 @@ def test_every_order_can_be_filled_and_asks_for_what_its_level_says(level: int) 
         for problem in task.problems(split, range(150)):
             constraints, witness = problem.reference
             assert all(keeps(witness, constraints)) and not refuse(witness)
+            assert task.hint(problem, ()) == witness and task.hint(problem, (Turn("agent", "a"),)) is None
             kinds = [wish.kind for wish in constraints]
             assert (kinds.count("use"), kinds.count("avoid")) == (
                 knobs.num_use + more,
