@@ -24,6 +24,7 @@ from lmgym.conversation import (
     MARKS,
     ROLE_OF,
     Message,
+    Part,
     Role,
     cut_at_marks,
     plain,
@@ -164,10 +165,8 @@ class ChatTokenizer:
                 out += self._between(last, role, skip_end=skip_end)
                 content = content if is_asked else self._strip(content, ROLE_OF[mark])
                 last, is_open = ROLE_OF[mark], True
-            elif mark == END:
-                last, is_open = (last or "assistant"), False
             else:
-                last, is_open = "assistant", True
+                last, is_open = last or _guess_speaker(parts), mark != END
             out.append(content)
         if not is_open:
             out += self._between(last, "close", skip_end=len(parts) == 1)
@@ -180,6 +179,9 @@ class ChatTokenizer:
 
     def _between(self, last: Neighbour, following: Neighbour, *, skip_end: bool) -> Piece:
         piece = self._pieces.get((last, following))
+        if piece is None and not last and following in ("assistant", "reply"):
+            # The end of a longer conversation: as behind a message of the user's that is not there.
+            piece, skip_end = self._pieces.get(("user", following)), True
         if piece is None:
             reason = f" ({self._refusal})" if self._refusal and "system" in (last, following) else ""
             raise TokenizerError(
@@ -217,6 +219,12 @@ class ChatTokenizer:
 
     def __repr__(self) -> str:
         return f"ChatTokenizer({self.inner!r})"
+
+
+def _guess_speaker(parts: Sequence[Part]) -> Role:
+    """Returns who speaks where a text begins within a message, or with its end: whom the next one answers."""
+    following = next((part.mark for part in parts if part.mark in ROLE_OF), "")
+    return "user" if following == AGENT else "assistant"
 
 
 def make_chat_tokenizer(tokenizer: TextTokenizer) -> ChatTokenizer:

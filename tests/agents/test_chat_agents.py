@@ -14,6 +14,7 @@ from lmgym.tokenization import CharTokenizer, train_tokenizer
 from lmgym_agents.agent import AgentEngine, LMAgent
 from lmgym_agents.demonstrations import FileDemonstrations, TaskDemonstrations
 from lmgym_agents.evaluation import evaluate
+from lmgym_agents.rlhf.episodes import action_row
 from lmgym_agents.rollout import collect
 from lmgym_agents.sampling import SamplingParams
 from lmgym_agents.search.best_of_n import BestOfN
@@ -111,6 +112,18 @@ def test_searches_go_through_the_environments_rows(tokenizer):
         states = [transitions.apply(state, tuple(said)) for state in states]
         assert [list(state.tokens) for state in states] == rows_of(env)
     assert all(state.is_over for state in states)
+
+
+@every_tokenizer
+def test_what_the_agent_chose_is_told_from_what_it_read(tokenizer):
+    transitions, env = Transitions(TASK, tokenizer), make_env(tokenizer)
+    states = [transitions.start(problem) for problem in PROBLEMS]
+    for text in ("a9" * 20, "yes", "a9" * 20):
+        said = [*env.tokenizer.encode(text), env.tokenizer.end_id][: env.max_new_tokens]
+        env.step_responses(np.array([said] * 4), np.array([len(said)] * 4))
+        states = [transitions.apply(state, tuple(said)) for state in states]
+    for row, state in enumerate(states):
+        assert action_row(state, transitions)[1] == env.is_action[row, : env.lengths[row]].tolist()
 
 
 def test_best_of_n_asks_with_the_environments_rows():

@@ -216,6 +216,16 @@ def test_what_a_template_does_not_allow_is_an_error_that_says_so():
         CHATS["no_system"].encode(twice)
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_a_conversation_without_its_beginning_is_encoded(name):
+    chat = ALL[name]
+    text = write_conversation([Message("user", "Hello"), Message("assistant", "12"), Message("user", "So")])
+    for place in range(len(text)):
+        tail = chat.encode(text[place:])
+        assert tail and tail[-3:] == chat.encode(text)[-3:]
+        assert chat.encode_batch([text[place:]])[0].tolist() == tail
+
+
 def test_a_long_message_is_encoded():
     ids = CHATS["chatml"].encode(write_conversation([Message("user", "ab" * 50_000)]))
     assert len(ids) > 1000
