@@ -18,7 +18,7 @@ from lmgym.errors import InvalidValueError, RewardError, UnknownNameError
 from lmgym.records import Scores, Transcript
 from lmgym.rewards.base import Pay, Reward
 from lmgym.rewards.compose import Term, TimeLimited, WeightedSum, check_pay, paid
-from lmgym.rewards.learned import MODEL_PREFIX, load_named_reward
+from lmgym.rewards.learned import JUDGE_PREFIX, MODEL_PREFIX, load_named_reward
 from lmgym.rewards.scoring import NOT_APPLICABLE
 from lmgym.rewards.step_cost import StepCost
 from lmgym.rewards.steps import StepCorrect
@@ -125,6 +125,7 @@ def make_reward(
                 "steps",
                 "utility";
             "model:FOLDER", the reward model in a folder (see ``lmgym_agents.reward_models``);
+            "judge:SPEC", the marks of a judge (see ``lmgym_agents.judging``);
             a ``Reward``, returned as it is;
             a function whose parameters are called ``prompts``, ``completions`` or ``completion_ids``: TRL's
             style, see ``lmgym.rewards.trl.from_trl``;
@@ -148,7 +149,7 @@ def make_reward(
 
 def _make(spec: object, tokenizer: object) -> Reward:
     if isinstance(spec, str):
-        if spec.startswith(MODEL_PREFIX):
+        if spec.startswith((MODEL_PREFIX, JUDGE_PREFIX)):
             return load_named_reward(spec)
         if spec not in NAMED:
             raise UnknownNameError("reward", spec, NAMED)

@@ -13,6 +13,7 @@ import torch
 from lmgym.errors import InvalidValueError, ModelError
 from lmgym.judges import EndpointJudge, Judge, parse_constitution
 from lmgym.preferences import Comparison
+from lmgym.rewards import Judged, make_reward
 from lmgym.tokenization import CharTokenizer
 from lmgym_agents.judging import LocalJudge, make_judge
 from lmgym_agents.judging.options import option_logps, spellings
@@ -213,5 +214,9 @@ def test_judges_by_name(tmp_path):
     assert isinstance(far, EndpointJudge) and far.model == "org/model#1"
     assert far.config["base_url"] == "http://127.0.0.1:1/v1"
     far.close()
+    reward = make_reward(f"judge:local:{tmp_path / 'mine'}")
+    assert isinstance(reward, Judged) and isinstance(reward.judge, LocalJudge)
+    with pytest.raises(InvalidValueError, match="local:FOLDER"):
+        make_reward("judge:")
     with pytest.raises(ModelError):
         make_judge("local:no-such-folder-anywhere/at/all")

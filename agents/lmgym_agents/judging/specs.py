@@ -14,6 +14,7 @@ from lmgym.errors import InvalidValueError, ModelError
 from lmgym.judges import Judge
 from lmgym.judges.constitution import Constitution
 from lmgym.judges.endpoint import EndpointJudge
+from lmgym.rewards.judged import Judged
 from lmgym.tokenization import make_tokenizer
 from lmgym_agents.gguf_files import convert_gguf, find_gguf
 from lmgym_agents.judging.local import LocalJudge
@@ -60,6 +61,11 @@ def make_judge(
             address, model, constitution=constitution, api_key_env=api_key_env, cache=cache, **options
         )
     raise InvalidValueError(f"a judge must be {FORMS}; got {spec!r}.")
+
+
+def make_judged_reward(spec: str) -> Judged:
+    """Returns the reward that pays the marks of the judge ``spec``: what ``"judge:SPEC"`` stands for."""
+    return Judged(make_judge(spec))
 
 
 def _make_local(name: str, *, constitution: Any, device: str, **options: Any) -> LocalJudge:
