@@ -28,7 +28,7 @@ from lmgym.preferences.record import Preference, read_json
 from lmgym.preferences.sources import UNKNOWN_TIME, OddRow, Source
 from lmgym.preferences.trl_rows import make_trl_rows, make_unpaired_rows, read_trl_row, read_unpaired
 
-MAX_LIST_BYTES: Final = 1 << 30
+MAX_LIST_BYTES: Final = 1 << 28
 """Largest file that is one JSON list; such a file is read at once."""
 
 RowWriter = Callable[[Preference, Counter[str]], Iterator[dict[str, Any]]]
