@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -367,7 +368,7 @@ def judge_until_it_dies(client, confirmed, number, reached):
             saying = make_saying(state, "left")
             if client.post(saying).status == 200:
                 confirmed.append(saying["request"])
-        except (OSError, ValueError, EOFError):
+        except (OSError, http.client.HTTPException):
             return
 
 
