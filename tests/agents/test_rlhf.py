@@ -173,7 +173,13 @@ def test_a_killed_annotation_asks_nothing_twice(tmp_path, monkeypatch):
 def test_sources_and_optimisers_plug_into_the_same_place(tmp_path, annotator, optimise):
     config = make_config(tmp_path / "run", feedback={"annotator": annotator}, optimise=optimise)
     result = run_rlhf(config)
-    assert result.exit_code == 0 and set(result.measured) == {"sft", "round-1"}
+    extra = {"round-1-best-of-3"} if optimise == "best-of-n" else set()
+    assert result.exit_code == 0 and set(result.measured) == {"sft", "round-1"} | extra
+    for name in extra:
+        # No policy has changed yet: the choice alone is paid for by KL, and can't lower the proxy.
+        found = result.measured[name]["sampled"]
+        assert found["kl"]["mean"] == pytest.approx(math.log(3) - 2 / 3, abs=1e-6)
+        assert found["proxy"]["mean"] >= found["proxy_of_sft"]
     is_learned = annotator == "simulated" and optimise != "dpo"
     assert (tmp_path / "run" / "reward_model").exists() == is_learned
     has_proxy = (annotator, optimise) != ("simulated", "dpo")
@@ -182,6 +188,31 @@ def test_sources_and_optimisers_plug_into_the_same_place(tmp_path, annotator, op
         sampled = result.measured["round-1"]["sampled"]
         assert sampled["proxy"] == sampled["gold"]
         assert (tmp_path / "run" / "preferences.jsonl").exists() == (optimise == "dpo")
+
+
+def test_a_judge_stands_where_simulated_raters_do(tmp_path, monkeypatch):
+    given = {}
+
+    class Shortest:
+        name = "shortest"
+
+        def annotate(self, comparisons):
+            lengths = [[len(text) for text in one.responses] for one in comparisons]
+            return [Judgement(tuple(row)) if row[0] != row[1] else Judgement(None) for row in lengths]
+
+    def make_judge(spec, **options):
+        given.update(spec=spec, **options)
+        return Shortest()
+
+    monkeypatch.setattr("lmgym_agents.rlhf.feedback.make_judge", make_judge)
+    feedback = {"annotator": "judge", "judge": "local:x", "constitution": tmp_path / "principles.txt"}
+    result = run_rlhf(make_config(tmp_path / "run", feedback=feedback, optimise="dpo"))
+    records = read_preferences(tmp_path / "run" / "preferences.jsonl")
+    assert {record.annotator for record in records} == {"shortest"}
+    asked = sum(record.get("comparisons", 0) for record in result.records)
+    unjudged = sum(record.get("no_verdict", 0) for record in result.records)
+    assert asked == len(records) and unjudged == sum(record.ranks is None for record in records)
+    assert given["spec"] == "local:x" and given["constitution"] == tmp_path / "principles.txt"
 
 
 def test_rounds_ensembles_and_a_bonus(tmp_path):

@@ -7,8 +7,9 @@ intervals.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -19,13 +20,32 @@ from lmgym_agents.rlhf.episodes import Episode, read_episodes, sample_episodes
 from lmgym_agents.rlhf.measuring import Floats, describe, gold_of, logps_of, proxy_of
 from lmgym_agents.rlhf.run import Run
 
+
+class BestOf(NamedTuple):
+    """Sampled responses are the best of n by a reward."""
+
+    n: int
+    reward: Reward
+
+    @property
+    def kl(self) -> float:
+        """KL of the best of n to one sample, nats: log n - (n - 1) / n, at most.
+
+        Source: Stiennon et al. 2020, appendix G.3; Beirami et al. 2024 show that it is an upper bound.
+        """
+        return math.log(self.n) - (self.n - 1) / self.n
+
+
 TEMPERATURES: Final = {"sampled": 1.0, "greedy": 0.0}
 
 
-def make_measurement(run: Run, policy_folder: str, problems: Sequence[Problem]) -> ChunkedWork:
+def make_measurement(
+    run: Run, policy_folder: str, problems: Sequence[Problem], best_of: BestOf | None = None
+) -> ChunkedWork:
     """Returns the work that answers the problems once at temperature 1 and once greedily.
 
-    Every line holds an episode, its gold, and its log-prob under the policy and under the policy after SFT.
+    Every line holds an episode, its gold, and how much likelier it is than under the policy after SFT. With
+    ``best_of`` the response at temperature 1 is the best of n.
     """
     policy, reference = run.policy(policy_folder), run.policy("sft")
     engine, size = run.engine(policy), run.config.collect.chunk_prompts
@@ -34,13 +54,14 @@ def make_measurement(run: Run, policy_folder: str, problems: Sequence[Problem]) 
     def measure(chunk: int) -> Chunk:
         mode = "sampled" if chunk < num_chunks else "greedy"
         start = chunk % num_chunks * size
+        is_chosen = best_of is not None and mode == "sampled"
         groups = sample_episodes(
-            engine, run.transitions, problems[start : start + size], count=1,
+            engine, run.transitions, problems[start : start + size], count=best_of.n if is_chosen else 1,
             temperature=TEMPERATURES[mode], seed=run.seed("measure"),
         )  # fmt: skip
-        episodes = [group[0] for group in groups]
+        episodes = choose_best(run, groups, best_of.reward) if is_chosen else [group[0] for group in groups]
         gold = gold_of(run.task, episodes)
-        kl = logps_of(policy, episodes) - logps_of(reference, episodes)
+        kl = logps_of(policy, episodes) - logps_of(reference, episodes) + (best_of.kl if is_chosen else 0.0)
         lines = [
             json.dumps({"mode": mode, "gold": _plain(g), "kl": k, "episode": json.loads(episode.to_json())})
             for g, k, episode in zip(gold.tolist(), kl.tolist(), episodes, strict=True)
@@ -49,6 +70,13 @@ def make_measurement(run: Run, policy_folder: str, problems: Sequence[Problem]) 
         return lines, {"mode": mode, "gold": float(known.mean()) if len(known) else None}
 
     return ChunkedWork(2 * num_chunks, measure)
+
+
+def choose_best(run: Run, groups: Sequence[Sequence[Episode]], reward: Reward) -> list[Episode]:
+    """Returns the episode of each group that the reward likes best; a failed one is liked least."""
+    values = proxy_of(reward, run.task, [episode for group in groups for episode in group])
+    table = np.where(np.isfinite(values), values, -np.inf).reshape(len(groups), -1)
+    return [group[place] for group, place in zip(groups, table.argmax(axis=1).tolist(), strict=True)]
 
 
 def summarise(run: Run, name: str, proxy: Reward | None) -> Mapping[str, Any]:

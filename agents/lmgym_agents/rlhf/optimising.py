@@ -26,7 +26,8 @@ from lmgym_agents.reference import Reference
 from lmgym_agents.reward_models.pairs import split_by_prompt
 from lmgym_agents.rlhf.chunked_work import Chunk, ChunkedWork
 from lmgym_agents.rlhf.episodes import sample_episodes
-from lmgym_agents.rlhf.measuring import proxy_of
+from lmgym_agents.rlhf.measurement import choose_best
+from lmgym_agents.rlhf.measuring import Floats, gold_of, proxy_of
 from lmgym_agents.rlhf.run import Run
 from lmgym_agents.rlhf.watched import Watched, WatchedPPO
 
@@ -96,15 +97,10 @@ def make_selection(run: Run, number: int, policy: Policy, reward: Reward) -> Chu
             engine, run.transitions, problems, count=options.n, temperature=1.0,
             seed=run.seed("round", number, "best_of_n"),
         )  # fmt: skip
-        values = proxy_of(reward, run.task, [episode for group in groups for episode in group])
-        table = np.where(np.isfinite(values), values, -np.inf).reshape(len(groups), options.n)
-        best = [group[place] for group, place in zip(groups, table.argmax(axis=1).tolist(), strict=True)]
+        best = choose_best(run, groups, reward)
+        proxy, gold = proxy_of(reward, run.task, best), gold_of(run.task, best)
         lines = [json.dumps({"prompt": one.problem.prompt, "response": one.response}) for one in best]
-        finite = np.isfinite(table.max(axis=1))
-        return lines, {
-            "proxy": float(table.max(axis=1)[finite].mean()) if finite.any() else None,
-            "proxy_mean": float(np.nanmean(values)) if np.isfinite(values).any() else None,
-        }
+        return lines, {"proxy": _mean(proxy), "gold": _mean(gold)}
 
     return ChunkedWork(-(-options.num_prompts // chunk_prompts), select)
 
@@ -115,3 +111,8 @@ def make_imitation(run: Run, number: int, policy: Policy) -> SFT:
     data = FileDemonstrations(run.path / best_file(number), run.tokenizer, seed=seed)
     config = dataclasses.replace(run.config.best_of_n.imitation, seed=seed)
     return SFT(policy, data, config, on_message=run.display.say)
+
+
+def _mean(values: Floats) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else None

@@ -21,7 +21,7 @@ from lmgym_agents.policy import Policy
 from lmgym_agents.rlhf import feedback, optimising, proxy
 from lmgym_agents.rlhf.chunked_work import ChunkedWork
 from lmgym_agents.rlhf.config import RLHFConfig
-from lmgym_agents.rlhf.measurement import make_measurement, summarise
+from lmgym_agents.rlhf.measurement import BestOf, make_measurement, summarise
 from lmgym_agents.rlhf.run import Run, open_folder, open_run
 from lmgym_agents.runs.metrics import read_metrics
 from lmgym_agents.runs.progress import TrainingDisplay
@@ -91,6 +91,8 @@ def make_stages(run: Run) -> list[Stage]:
             stages += [make.reward_member(number, m) for m in range(config.proxy.reward_members)]
         after = f"round-{number}-model"
         if config.optimise == "best-of-n":
+            n = config.best_of_n.n
+            stages.append(make.measure(f"round-{number}-best-of-{n}", before, number, n=n))
             stages.append(make.select(number, before))
         stages += [make.optimise(number, before, after), make.measure(f"round-{number}", after, number)]
         before = after
@@ -192,13 +194,15 @@ class _StageMaker:
         total = totals[config.optimise].iterations
         return Stage(name=f"{config.optimise} {number}", total=total, make=make, finish=finish)
 
-    def measure(self, name: str, policy_folder: str, number: int) -> Stage:
+    def measure(self, name: str, policy_folder: str, number: int, *, n: int = 1) -> Stage:
         run, options = self._run, self._config.measure
         problems = distinct_problems(run.task, options.eval_split, options.eval_prompts)
         num_chunks = -(-len(problems) // self._config.collect.chunk_prompts)
 
         def make() -> ChunkedWork:
-            return make_measurement(run, policy_folder, problems)
+            reward = proxy.make_proxy(run, number) if n > 1 else None
+            best_of = None if reward is None else BestOf(n, reward)
+            return make_measurement(run, policy_folder, problems, best_of)
 
         def finish(lines: list[str]) -> Mapping[str, Any]:
             run.write_lines(f"measured-{name}.jsonl", lines)

@@ -21,6 +21,7 @@ from lmgym_agents.reward_models.ensemble import RewardEnsemble
 from lmgym_agents.reward_models.lm import LMRewardModel, make_lm_reward_model
 from lmgym_agents.reward_models.loading import load_reward_model
 from lmgym_agents.reward_models.pairs import Pair, PreferencePairs, make_pairs, split_by_prompt
+from lmgym_agents.reward_models.reward import LearnedReward
 from lmgym_agents.reward_models.scorer import ResponseScorer, measure_statistics
 from lmgym_agents.rlhf.run import Run
 
@@ -105,7 +106,8 @@ def make_proxy(run: Run, number: int) -> Reward | None:
     if config.feedback.annotator == "ground-truth":
         reward: Any = Utility() if config.env.reward is None else make_reward(config.env.reward)
     elif config.needs_reward_model:
-        reward = make_reward(f"model:{run.path / reward_folder(number)}")
+        scorer = _load(run.path / reward_folder(number), run)
+        reward = LearnedReward(scorer, normalise=scorer.statistics is not None)
     else:
         return None
     for text in config.proxy.bonus:

@@ -35,11 +35,13 @@ from lmgym_agents.lora import add_lora
 from lmgym_agents.models import PRESETS, load_policy, save_policy
 from lmgym_agents.policy import Policy
 from lmgym_agents.rlhf.config import RLHFConfig
+from lmgym_agents.runs.config import HARMLESS
 from lmgym_agents.runs.folder import RunFolder
 from lmgym_agents.runs.progress import TrainingDisplay
 from lmgym_agents.search.states import Transitions
 
 NUM_TOKENIZER_PROBLEMS = 2048
+_HARMLESS = frozenset({"min_verdicts", "judge_key_env"})
 _BUDGETS = ("max_new_tokens", "max_prompt_tokens", "max_episode_tokens")
 
 
@@ -131,7 +133,13 @@ def open_folder(config: RLHFConfig) -> RunFolder:
     name = config.env.env.rpartition("/")[2].lower()
     kind = f"{config.feedback.annotator}-{config.optimise}"
     path = config.folder.choose(f"{name}-rlhf-{kind}-seed{config.seed}")
-    return RunFolder(path, plain, resume=config.folder.resume)
+    return RunFolder(
+        path,
+        plain,
+        resume=config.folder.resume,
+        harmless=HARMLESS | _HARMLESS,
+        may_grow=frozenset({"rounds"}),
+    )
 
 
 def open_run(config: RLHFConfig, folder: RunFolder, display: TrainingDisplay) -> Run:
