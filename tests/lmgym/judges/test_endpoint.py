@@ -146,8 +146,8 @@ def test_marks_lie_on_the_scale_and_rows_without_one_are_failed_and_not_zero():
     [
         (reply(None), "unparsed"),
         (reply(['{"verdict": "A"}']), "unusable"),
-        (reply('{"verdict": "A"}', finish="length"), "unparsed"),
-        (reply('{"verdict": "A"}', finish="content_filter"), "refusal"),
+        (reply('{"verdict": 10}', finish="length"), "unparsed"),
+        (reply('{"verdict": 10}', finish="content_filter"), "refusal"),
         (
             httpx.Response(200, json={"choices": [{"message": {"content": None, "refusal": "No."}}]}),
             "refusal",
