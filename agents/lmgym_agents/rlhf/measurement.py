@@ -54,14 +54,20 @@ def make_measurement(
     def measure(chunk: int) -> Chunk:
         mode = "sampled" if chunk < num_chunks else "greedy"
         start = chunk % num_chunks * size
-        is_chosen = best_of is not None and mode == "sampled"
+        chosen = best_of if mode == "sampled" else None
         groups = sample_episodes(
-            engine, run.transitions, problems[start : start + size], count=best_of.n if is_chosen else 1,
+            engine, run.transitions, problems[start : start + size], count=1 if chosen is None else chosen.n,
             temperature=TEMPERATURES[mode], seed=run.seed("measure"),
         )  # fmt: skip
-        episodes = choose_best(run, groups, best_of.reward) if is_chosen else [group[0] for group in groups]
+        episodes = [group[0] for group in groups]
+        if chosen is not None:
+            episodes = choose_best(run, groups, chosen.reward)
         gold = gold_of(run.task, episodes)
-        kl = logps_of(policy, episodes) - logps_of(reference, episodes) + (best_of.kl if is_chosen else 0.0)
+        kl = (
+            logps_of(policy, episodes)
+            - logps_of(reference, episodes)
+            + (0.0 if chosen is None else chosen.kl)
+        )
         lines = [
             json.dumps({"mode": mode, "gold": _plain(g), "kl": k, "episode": json.loads(episode.to_json())})
             for g, k, episode in zip(gold.tolist(), kl.tolist(), episodes, strict=True)
