@@ -146,35 +146,38 @@ class SimulatedAnnotator:
         known = [utility for utility in utilities if utility is not None]
         if len(known) < len(utilities):
             return Judgement(None, None, "no utility", extra)
-        repetition = self._drawn_at(rater, address, comparison.repetition)
-        rng = make_generator(self._seed, "annotator", rater, address, repetition)
-        is_turned = rng.random() < self._noise
-        ranks = self._rank(self._perceive(comparison.responses, known, rng))
-        if is_turned:
+        coin, gumbel = self._draw(len(known), rater, address, comparison.repetition)
+        ranks = self._rank(self._perceive(comparison.responses, known, gumbel))
+        if coin < self._noise:
             ranks = tuple(max(ranks) - rank for rank in ranks)
         return Judgement(ranks, None, "", extra | {"utilities": known})
 
     def _pick_rater(self, address: int) -> int:
-        if self.rater is not None:
-            return self.rater
+        if self.rater is not None or self.num_raters == 1:
+            return self.rater or 0
         return int(make_generator(self._seed, "annotator", "rater", address).integers(self.num_raters))
 
-    def _drawn_at(self, rater: int, address: int, repetition: int) -> int:
-        """Returns the repetition whose draws count: the first one's, unless the rater thinks anew."""
-        if repetition == 0:
-            return 0
-        coin = make_generator(self._seed, "annotator", "again", rater, address, repetition).random()
-        return repetition if coin < self._inconsistency else 0
+    def _draw(
+        self, num_responses: int, rater: int, address: int, repetition: int
+    ) -> tuple[float, NDArray[np.float64]]:
+        """Returns a number in [0, 1) and float64[n], Gumbel noise; again those of the first time or new ones."""
+        if self._noise == 0 and self._temperature == 0:
+            return 0.0, np.zeros(num_responses)
+        if repetition:
+            again = make_generator(self._seed, "annotator", "again", rater, address, repetition)
+            repetition = repetition if again.random() < self._inconsistency else 0
+        rng = make_generator(self._seed, "annotator", rater, address, repetition)
+        return rng.random(), rng.gumbel(size=num_responses)
 
     def _perceive(
-        self, responses: tuple[str, ...], utilities: list[float], rng: np.random.Generator
+        self, responses: tuple[str, ...], utilities: list[float], noise: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Returns float64[n], what the rater sees in each response."""
         # The noise belongs to the response and not to its place: it is drawn in an order that does not
         # depend on the order shown.
         canonical = sorted(range(len(responses)), key=lambda place: (responses[place], utilities[place]))
         gumbel = np.empty(len(responses))
-        gumbel[canonical] = rng.gumbel(size=len(responses))
+        gumbel[canonical] = noise
         lengths = np.array([len(response) for response in responses]) / LENGTH_UNIT_CHARS
         firstness = 1 - np.arange(len(responses)) / (len(responses) - 1)
         bias = self._length_bias * lengths + self._position_bias * firstness

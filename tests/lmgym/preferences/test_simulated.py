@@ -14,7 +14,7 @@ from lmgym.preferences import Annotator, Comparison, SimulatedAnnotator, make_pr
 from lmgym.records import Transcript, Turn, Verdict
 from lmgym.tasks.probes import Echo
 
-NUM = 2000
+NUM = 1000
 TIME = "2026-01-31T12:00:00Z"
 
 
@@ -111,10 +111,10 @@ def test_inconsistency_draws_anew(inconsistency):
 
 def test_knobs_do_not_disturb_each_other():
     """Turning one knob leaves the draws of the others alone."""
-    plain = judge(("1", "2"), temperature=1.0)
-    assert judge(("1", "2"), temperature=1.0, noise=1.0) == [(1 - a, 1 - b) for a, b in plain]
-    assert judge(("1", "2"), temperature=1.0, inconsistency=0.5) == plain
-    assert judge(("1", "2"), temperature=1.0, length_bias=1e-12, position_bias=1e-12) == plain
+    plain = judge(("1", "2"), temperature=1.0, num=200)
+    assert judge(("1", "2"), temperature=1.0, num=200, noise=1.0) == [(1 - a, 1 - b) for a, b in plain]
+    assert judge(("1", "2"), temperature=1.0, num=200, inconsistency=0.5) == plain
+    assert judge(("1", "2"), temperature=1.0, num=200, length_bias=1e-12, position_bias=1e-12) == plain
 
 
 def test_the_order_shown_matters_only_through_position_bias():
