@@ -160,7 +160,7 @@ class SimulatedAnnotator:
     def _draw(
         self, num_responses: int, rater: int, address: int, repetition: int
     ) -> tuple[float, NDArray[np.float64]]:
-        """Returns a number in [0, 1) and float64[n], Gumbel noise; again those of the first time or new ones."""
+        """Returns a number in [0, 1) and float64[n] of Gumbel noise; those of the first time, or new ones."""
         if self._noise == 0 and self._temperature == 0:
             return 0.0, np.zeros(num_responses)
         if repetition:

@@ -15,6 +15,7 @@ from lmgym.preferences.record import (
     format_time,
     make_question_key,
     parse_preference,
+    read_json,
 )
 
 TIME = "2026-01-31T12:00:00Z"
@@ -161,6 +162,14 @@ def test_random_texts_survive():
 def test_lines_that_are_no_record(line):
     with pytest.raises(InvalidValueError):
         parse_preference(line)
+
+
+@pytest.mark.parametrize(
+    "text", ["NaN", "[Infinity]", '{"a":-Infinity}', '{"a":1,"a":1}', b'"\x00"', b"\xef\xbb\xbf1"]
+)
+def test_only_strict_json_is_read(text):
+    with pytest.raises(InvalidValueError):
+        read_json(text)
 
 
 def test_the_longest_line():
