@@ -95,7 +95,7 @@ class ChatClient:
         self._key = _read_key(api_key_env)
         self._timeout_s, self._max_retries = timeout_s, max_retries
         self._costs, self._budget = costs, budget
-        self._clock = clock
+        self.clock = clock
         self._stopped = threading.Event()
         self._sleep = sleep or self._stopped.wait
         self._jitter = jitter or random.SystemRandom().random
@@ -137,15 +137,15 @@ class ChatClient:
         while True:
             if self._stopped.is_set():
                 return Answer(None, failure="stopped")
-            if self._clock() >= deadline:
+            if self.clock() >= deadline:
                 return Answer(None, failure="deadline: the time for all questions is over")
             if not self._costs.admit(self._budget):
                 return Answer(None, failure="budget: what may be spent is spent")
             attempt += 1
-            answer, wait_s = self._attempt(data, attempt, min(deadline, self._clock() + self._timeout_s))
+            answer, wait_s = self._attempt(data, attempt, min(deadline, self.clock() + self._timeout_s))
             if not answer.is_transient or attempt > self._max_retries or self._breaker.is_open:
                 return answer
-            if self._clock() + wait_s >= deadline or wait_s > LONGEST_RETRY_AFTER_S:
+            if self.clock() + wait_s >= deadline or wait_s > LONGEST_RETRY_AFTER_S:
                 return answer
             self._sleep(wait_s)
             self._costs.add(retries=1)
@@ -153,7 +153,7 @@ class ChatClient:
     def _attempt(self, data: bytes, attempt: int, deadline: float) -> tuple[Answer, float]:
         """Returns what one sending gave, and the seconds to wait before another."""
         wait_s = wait_before(attempt, self._jitter())
-        left_s = max(0.001, deadline - self._clock())
+        left_s = max(0.001, deadline - self.clock())
         try:
             with self._client.stream(
                 "POST", f"{self.base_url}/chat/completions", content=data, timeout=left_s
@@ -175,7 +175,7 @@ class ChatClient:
             data += chunk
             if len(data) > MAX_RESPONSE_BYTES:
                 return Answer(None, failure=f"unusable: an answer of more than {MAX_RESPONSE_BYTES} bytes")
-            if self._clock() >= deadline:
+            if self.clock() >= deadline:
                 return _transient(f"timeout: no whole answer within {self._timeout_s:g} s")
         status = response.status_code
         if status == 200:

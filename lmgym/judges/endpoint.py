@@ -10,16 +10,16 @@ what was interrupted goes on without asking twice.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+import json
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from lmgym.conversation import Message
 from lmgym.errors import InvalidValueError
-from lmgym.judges.cache import JudgeCache, cache_key
-from lmgym.judges.chat_client import Answer, ChatClient
+from lmgym.judges.asking import Asking, Progress, Question
+from lmgym.judges.cache import JudgeCache
+from lmgym.judges.chat_client import ChatClient
 from lmgym.judges.comparing import (
     Pair,
     PairVerdict,
@@ -39,24 +39,13 @@ from lmgym.judges.prompts import (
     score_messages,
 )
 from lmgym.judges.quoting import MAX_CHARS
-from lmgym.judges.verdicts import Reading, read_comparison, read_pass, read_score
+from lmgym.judges.verdicts import read_comparison, read_pass, read_score
 from lmgym.preferences.annotators import Comparison, Judgement
 from lmgym.records import Scores
 from lmgym.rewards.empty_answers import is_empty_answer
 from lmgym.seeding import make_key
 
-Progress = Callable[[int, int, Costs], object]
-"""Called with questions done, questions in all, and the costs so far; in the caller's thread."""
-
 _RESERVED: Final = frozenset({"model", "messages", "temperature", "max_tokens", "seed", "stream", "n"})
-
-
-class Question(NamedTuple):
-    """One request and how its reply is read."""
-
-    messages: tuple[Message, ...]
-    read: Callable[[object], Reading]
-    seed: int
 
 
 class EndpointJudge:
@@ -121,21 +110,22 @@ class EndpointJudge:
         _check_numbers(concurrency, timeout_s, deadline_s, max_retries, max_tokens, max_chars, temperature)
         if mode not in ("score", "pass"):
             raise InvalidValueError(f"mode must be 'score' or 'pass', got {mode!r}.")
-        if taken := sorted(_RESERVED & set(extra_body or {})):
-            raise InvalidValueError(f"extra_body can't set {', '.join(taken)}: the judge does.")
+        _check_extra_body(extra_body or {})
         self.constitution = as_constitution(constitution)
         self.model, self.mode, self.scale = model, mode, check_scale(scale)
-        self.concurrency, self.deadline_s = concurrency, deadline_s
         self.refuse_empty, self.max_chars, self.seed = refuse_empty, max_chars, seed
         self.costs = Costs(prices or Prices())
-        self._secret, self._on_progress = secret, on_progress
+        self._secret = secret
         self._sampling = {**(extra_body or {}), "temperature": temperature, "max_tokens": max_tokens}
-        self._clock = client_options.get("clock", time.monotonic)
         self._client = ChatClient(
             base_url, api_key_env=api_key_env, timeout_s=timeout_s, max_retries=max_retries,
             costs=self.costs, budget=budget or Budget(), **client_options,
         )  # fmt: skip
         self.cache = None if cache is None else JudgeCache(cache)
+        self._asking = Asking(
+            self._client, self.cache, self.costs, {**self._sampling, "model": model},
+            concurrency=concurrency, deadline_s=deadline_s, on_progress=on_progress,
+        )  # fmt: skip
 
     @property
     def name(self) -> str:
@@ -184,7 +174,7 @@ class EndpointJudge:
             )
             for i in rows
         ]  # fmt: skip
-        found = dict(zip(rows, self._ask_all(questions), strict=True))
+        found = dict(zip(rows, self._asking.ask_all(questions), strict=True))
         return make_scores(
             [
                 PairVerdict(found[i].value, found[i].reason) if i in found else PairVerdict(0.0, "empty")
@@ -217,7 +207,7 @@ class EndpointJudge:
                     max_chars=self.max_chars,
                 )
                 questions.append(Question(messages, read_comparison, seed))
-        readings = self._ask_all(questions)
+        readings = self._asking.ask_all(questions)
         return [
             combine_orders(
                 forward.value,
@@ -226,76 +216,6 @@ class EndpointJudge:
             )
             for forward, backward in zip(readings[::2], readings[1::2], strict=True)
         ]
-
-    def _ask_all(self, questions: Sequence[Question]) -> list[Reading]:
-        """Returns the readings in order; equal questions are asked once, progress is told in this thread."""
-        deadline = float("inf") if self.deadline_s is None else self._clock() + self.deadline_s
-        pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix="judge")
-        try:
-            futures = {
-                question: pool.submit(self._ask, question, deadline) for question in dict.fromkeys(questions)
-            }
-            self._watch(list(futures.values()))
-            return [futures[question].result() for question in questions]
-        except BaseException:
-            self._client.stop()  # after an interrupt nobody waits for another attempt
-            raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-            self._client.go_on()
-
-    def _watch(self, futures: Sequence[Future[Reading]]) -> None:
-        waiting: set[Future[Reading]] = set(futures)
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for number, _ in enumerate(done, len(futures) - len(waiting) - len(done) + 1):
-                if self._on_progress is not None:
-                    self._on_progress(number, len(futures), self.costs)
-
-    def _ask(self, question: Question, deadline: float) -> Reading:
-        body = {
-            **self._sampling,
-            "model": self.model,
-            "messages": [message._asdict() for message in question.messages],
-            "seed": question.seed,
-        }
-        self.costs.add(asked=1)
-        answer = self._answer(body, deadline)
-        if answer.failure:
-            self.costs.add(failures=1)
-            return Reading(None, answer.failure)
-        reading = _read(answer, question.read)
-        if reading.value is None:
-            self.costs.add(unreadable=1)
-        return reading
-
-    def _answer(self, body: dict[str, Any], deadline: float) -> Answer:
-        key = cache_key({"base_url": self._client.base_url, "body": body})
-        stored = None if self.cache is None else self.cache.get(key)
-        if stored is not None and (answer := _from_stored(stored)) is not None:
-            self.costs.add(cached=1)
-            return answer
-        answer = self._client.ask(body, deadline)
-        if not answer.failure:
-            self.costs.add_usage(answer.usage)
-            if self.cache is not None:
-                self.cache.put(key, {"content": answer.content, "finish": answer.finish})
-        return answer
-
-
-def _read(answer: Answer, read: Callable[[object], Reading]) -> Reading:
-    if answer.finish == "length":
-        return Reading(None, "unparsed: the reply was cut by max_tokens")
-    if answer.finish in ("refusal", "content_filter"):
-        return Reading(None, "refusal: the judge does not answer")
-    return read(answer.content)
-
-
-def _from_stored(stored: Mapping[str, Any]) -> Answer | None:
-    content, finish = stored.get("content"), stored.get("finish")
-    if isinstance(content, str | None) and isinstance(finish, str):
-        return Answer(content, finish)
-    return None
 
 
 def _check_numbers(
@@ -307,6 +227,8 @@ def _check_numbers(
     max_chars: int,
     temperature: float,
 ) -> None:
+    if not math.isfinite(temperature):
+        raise InvalidValueError(f"temperature must be finite, got {temperature!r}.")
     for name, value, low in (
         ("concurrency", concurrency, 1),
         ("max_retries", max_retries, 0),
@@ -319,3 +241,12 @@ def _check_numbers(
     for name, seconds in (("timeout_s", timeout_s), ("deadline_s", deadline_s)):
         if seconds is not None and not seconds > 0:
             raise InvalidValueError(f"{name} must be positive seconds, got {seconds!r}.")
+
+
+def _check_extra_body(extra_body: Mapping[str, Any]) -> None:
+    if taken := sorted(_RESERVED & set(extra_body)):
+        raise InvalidValueError(f"extra_body can't set {', '.join(taken)}: the judge does.")
+    try:
+        json.dumps(dict(extra_body), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidValueError(f"extra_body must be JSON ({error}), got {extra_body!r:.200}.") from error

@@ -2,52 +2,17 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import httpx
 import pytest
 
 from lmgym.errors import InvalidValueError
 from lmgym.judges import Budget, EndpointJudge, Judge, Prices
-from lmgym.judges.chat_client import MAX_RESPONSE_BYTES
 from lmgym.preferences import Annotator, Comparison, make_preferences
 from tests.lmgym.judges.obeying_judge import reply
+from tests.lmgym.judges.scripted_server import Handler, make_judge, says
 
 KEY = "sk-very-secret-1234567890"
-Handler = Callable[[httpx.Request], httpx.Response]
-
-
-class Clock:
-    """Time that passes only when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now, self.naps = 1000.0, []
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.naps.append(seconds)
-        self.now += seconds
-
-
-def make_judge(handler: Handler, **options: Any) -> tuple[EndpointJudge, Clock]:
-    clock = Clock()
-    options = {"concurrency": 1, "clock": clock, "sleep": clock.sleep, "jitter": lambda: 1.0} | options
-    judge = EndpointJudge("http://judge/v1", "m", transport=httpx.MockTransport(handler), **options)
-    return judge, clock
-
-
-def says(*verdicts: object) -> Handler:
-    """Answers with these verdicts in turn, the last one for ever."""
-    todo = list(verdicts)
-
-    def respond(request: httpx.Request) -> httpx.Response:
-        verdict = todo.pop(0) if len(todo) > 1 else todo[0]
-        return verdict if isinstance(verdict, httpx.Response) else reply(json.dumps({"verdict": verdict}))
-
-    return respond
 
 
 def prefers(better: str) -> Handler:
@@ -139,145 +104,6 @@ def test_marks_lie_on_the_scale_and_rows_without_one_are_failed_and_not_zero():
     assert scores.failed.tolist() == [False, False, False, True] and scores.reasons[3].startswith("unparsed")
     judge, _ = make_judge(says("pass", "fail"), mode="pass")
     assert judge.score(["q"] * 2, ["x", "y"]).values.tolist() == [1.0, 0.0]
-
-
-@pytest.mark.parametrize(
-    ("response", "word"),
-    [
-        (reply(None), "unparsed"),
-        (reply(['{"verdict": "A"}']), "unusable"),
-        (reply('{"verdict": 10}', finish="length"), "unparsed"),
-        (reply('{"verdict": 10}', finish="content_filter"), "refusal"),
-        (
-            httpx.Response(200, json={"choices": [{"message": {"content": None, "refusal": "No."}}]}),
-            "refusal",
-        ),
-        (httpx.Response(200, json={"choices": []}), "unusable"),
-        (httpx.Response(200, json=[]), "unusable"),
-        (httpx.Response(200, json={"error": "busy"}), "unusable"),
-        (httpx.Response(200, content=b"<html>"), "unusable"),
-        (httpx.Response(200, content=b"[" * 100_000), "unusable"),
-        (httpx.Response(200, content=b"\xff\xfe"), "unusable"),
-        (httpx.Response(200, content=b""), "unusable"),
-        (httpx.Response(204), "refused"),
-        (httpx.Response(400, json={"error": "too long"}), "unusable"),
-        (httpx.Response(401, json={"error": f"wrong key {KEY}"}), "refused"),
-        (httpx.Response(404), "refused"),
-        (httpx.Response(301, headers={"location": "http://other/v1/chat/completions"}), "refused"),
-        (httpx.Response(307, headers={"location": "/elsewhere"}), "refused"),
-    ],
-)
-def test_what_will_not_pass_is_asked_once_and_gives_no_verdict(response, word, monkeypatch):
-    monkeypatch.setenv("JUDGE_KEY", KEY)
-    hosts = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        hosts.append(request.url.host)
-        return response
-
-    judge, clock = make_judge(answer, api_key_env="JUDGE_KEY")
-    scores = judge.score(["q"], ["x"])
-    assert scores.failed.tolist() == [True] and scores.reasons[0].partition(":")[0] == word
-    assert hosts == ["judge"] and clock.naps == [] and KEY not in scores.reasons[0]
-
-
-@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 599])
-def test_what_may_pass_is_asked_again_with_growing_pauses(status):
-    judge, clock = make_judge(says(*[httpx.Response(status)] * 3, 10))
-    assert judge.score(["q"], ["x"]).values.tolist() == [1.0]
-    assert clock.naps == [1.0, 2.0, 4.0]
-    assert (judge.costs.requests, judge.costs.retries, judge.costs.failures) == (4, 3, 0)
-
-
-def test_it_gives_up_after_its_retries():
-    judge, clock = make_judge(says(httpx.Response(503, text="over\nloaded")), max_retries=2)
-    scores = judge.score(["q"], ["x"])
-    assert scores.reasons == ("server: status 503: over loaded",) and len(clock.naps) == 2
-    assert judge.costs.failures == 1
-
-
-def test_pauses_are_jittered_between_nothing_and_their_bound():
-    judge, clock = make_judge(says(httpx.Response(503)), jitter=iter([0.0, 0.5, 0.25, 1.0, 1.0]).__next__)
-    judge.score(["q"], ["x"])
-    assert clock.naps == [0.0, 1.0, 1.0, 8.0]
-
-
-@pytest.mark.parametrize(
-    ("header", "naps"), [("7", [7.0]), ("0", [1.0]), ("soon", [1.0]), ("-5", [1.0]), ("²", [1.0]),
-    ("Wed, 21 Oct 2015 07:28:00 GMT", [1.0]), ("9" * 99, []), ("301", []), ("9" * 101, [1.0])],
-)  # fmt: skip
-def test_retry_after_is_honoured_unless_it_is_nonsense_or_too_long(header, naps):
-    judge, clock = make_judge(says(httpx.Response(429, headers=[(b"retry-after", header.encode())]), 10))
-    scores = judge.score(["q"], ["x"])
-    assert clock.naps == naps and scores.failed.tolist() == [not naps]
-
-
-def test_nothing_is_sent_or_waited_for_after_the_deadline():
-    judge, clock = make_judge(says(httpx.Response(503)), deadline_s=5.0)
-    scores = judge.score(["q"] * 3, ["x", "y", "z"])
-    assert clock.now <= 1005.0 and scores.failed.all()
-    assert scores.reasons[0].startswith("server")
-
-
-def test_an_answer_that_drips_is_cut_by_the_timeout():
-    clock = Clock()
-
-    class Drip(httpx.SyncByteStream):
-        def __iter__(self) -> Iterator[bytes]:
-            for _ in range(1000):
-                clock.now += 1.0
-                yield b" "
-
-    judge, _ = make_judge(
-        lambda request: httpx.Response(200, stream=Drip()), clock=clock, timeout_s=10.0, max_retries=0
-    )
-    assert judge.score(["q"], ["x"]).reasons[0].startswith("timeout") and clock.now < 1012
-
-
-def test_a_huge_answer_is_not_read_to_its_end():
-    sent = []
-
-    class Flood(httpx.SyncByteStream):
-        def __iter__(self) -> Iterator[bytes]:
-            for _ in range(1000):
-                sent.append(1)
-                yield b" " * 65536
-
-    judge, _ = make_judge(lambda request: httpx.Response(200, stream=Flood()))
-    assert judge.score(["q"], ["x"]).reasons[0].startswith("unusable")
-    assert len(sent) * 65536 <= MAX_RESPONSE_BYTES + 2 * 65536
-
-
-def test_a_compressed_answer_was_not_asked_for():
-    judge, _ = make_judge(
-        lambda request: httpx.Response(200, headers={"content-encoding": "br"}, stream=httpx.ByteStream(b"x"))
-    )
-    assert judge.score(["q"], ["x"]).reasons[0].startswith("unusable: a compressed")
-
-
-def test_a_dead_server_is_left_alone_for_a_while_and_tried_again():
-    alive = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        if alive:
-            return reply('{"verdict": 10}')
-        raise httpx.ConnectError("refused")
-
-    judge, clock = make_judge(answer, max_retries=0, breaker_after=3, breaker_pause_s=60.0)
-    scores = judge.score(["q"] * 50, [f"x{i}" for i in range(50)])
-    assert scores.failed.all() and judge.costs.requests == 3
-    assert all(reason.startswith("unreachable") for reason in scores.reasons)
-    clock.now += 61
-    judge.score(["q"] * 5, [f"y{i}" for i in range(5)])
-    assert judge.costs.requests == 4, "one question after the pause"
-    clock.now += 61
-    alive.append(True)
-    assert not judge.score(["q"] * 5, [f"z{i}" for i in range(5)]).failed.any()
-
-
-def test_a_bad_question_says_nothing_of_the_server():
-    judge, _ = make_judge(says(httpx.Response(400)), breaker_after=2)
-    assert judge.score(["q"] * 9, [f"x{i}" for i in range(9)]).failed.all() and judge.costs.requests == 9
 
 
 @pytest.mark.parametrize(
@@ -440,6 +266,9 @@ def test_an_interrupt_ends_the_call_and_the_judge_can_be_used_again():
         ({"max_retries": -1}, "max_retries"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"extra_body": {"messages": []}}, "messages"),
+        ({"extra_body": {"top_p": float("nan")}}, "extra_body"),
+        ({"extra_body": {"stop": {"x"}}}, "extra_body"),
+        ({"temperature": float("inf")}, "temperature"),
         ({"constitution": "no/such/file"}, "constitution"),
         ({"api_key_env": "NO_SUCH_VARIABLE_AT_ALL"}, "NO_SUCH_VARIABLE_AT_ALL"),
     ],
