@@ -70,9 +70,9 @@ TABLE: tuple[Entry, ...] = (
           {"reward": "utility"}, play={"reward": "utility_parts"}),
     Entry("lmgym/Sentiment-v0", "lmgym.tasks.sentiment:Sentiment",
           "Go on with a review in a wanted sentiment; gold: a published lexicon.",
-          {"reward": "utility"}),
+          {"reward": "utility"}, play={"reward": "utility_parts", "demonstration_quality": 1.0}),
     Entry("lmgym/Style-v0", "lmgym.tasks.style:Style", "Write to order: exact constraints on a text.",
-          {"reward": "utility"}, play={"reward": "utility_parts"}),
+          {"reward": "utility"}, play={"reward": "utility_parts", "demonstration_quality": 1.0}),
 )
 # fmt: on
 
