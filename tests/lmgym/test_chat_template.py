@@ -201,6 +201,9 @@ def test_the_fingerprint_is_that_of_the_template_too():
     prints = {chat.fingerprint for chat in ALL.values()} | {CHAR.inner.fingerprint, BPE.inner.fingerprint}
     assert len(prints) == len(ALL) + 2
     assert ChatTokenizer(CharTokenizer(), SMALL_TEMPLATE).fingerprint == CHAR.fingerprint
+    other = ChatTokenizer(make_hf_tokenizer(), CHATML.replace("You help.", "You try."))
+    assert other.inner.fingerprint == CHATS["chatml"].inner.fingerprint
+    assert other.fingerprint != CHATS["chatml"].fingerprint
 
 
 def test_a_chat_tokenizer_stays_as_it_is():

@@ -24,7 +24,7 @@ from lmgym.errors import InvalidValueError
 
 MESSAGES = [Message("system", "Be brief."), Message("user", "Hi!"), Message("assistant", "Hello.")]
 ROLES = st.sampled_from(["system", "user", "assistant"])
-ANY_TEXT = st.text(st.one_of(st.characters(), st.sampled_from(MARKS)))
+ANY_TEXT = st.text() | st.lists(st.sampled_from([*MARKS, "Hi", "\n", "\ud83d"])).map("".join)
 
 
 def test_a_conversation_is_marks_and_contents():
