@@ -8,7 +8,7 @@ Reward models read pairs as text: ``reward_models.pairs``.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +50,7 @@ class PreferenceRows:
         seed: int = 0,
         with_ties: bool = False,
         max_tokens: int | None = None,
+        known: Mapping[tuple[str, str], TokenRow] | None = None,
     ) -> None:
         """Tokenises the pairs.
 
@@ -59,10 +60,13 @@ class PreferenceRows:
             seed: names the orders of the epochs.
             with_ties: keep pairs that neither response won.
             max_tokens: a pair with a longer row is left out (and counted).
+            known: rows by (prompt, response), where the tokens that were sampled are known: text that is
+                tokenised again may give others, and says not whether it was cut before its end.
 
         Raises:
             EmptyProblemSetError: no pair is left.
         """
+        self._known = known or {}
         self.seed = seed
         self.left_out: Counter[str] = Counter()
         """Why pairs and records give nothing: "no_verdict" counts records; "tie", "equal" (both responses
@@ -119,12 +123,15 @@ class PreferenceRows:
             return "equal"
         if is_tie and not with_ties:
             return "tie"
-        prompt = preference.prompt
-        pair = (encode_response(prompt, first, tokenizer), encode_response(prompt, second, tokenizer))
+        pair = tuple(self._row(preference.prompt, text, tokenizer) for text in (first, second))
         if max_tokens is not None and max(len(ids) for ids, _ in pair) > max_tokens:
             return "too_long"
-        self._pairs.append((*pair, is_tie))
+        self._pairs.append((pair[0], pair[1], is_tie))
         return ""
+
+    def _row(self, prompt: str, response: str, tokenizer: TextTokenizer) -> TokenRow:
+        found = self._known.get((prompt, response))
+        return encode_response(prompt, response, tokenizer) if found is None else found
 
 
 def cut_response(response: str) -> list[tuple[str, bool]]:

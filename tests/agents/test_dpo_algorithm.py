@@ -76,6 +76,13 @@ def test_what_gives_no_pair_is_counted():
         PreferenceRows(preferences[2:3], TOKENIZER)
 
 
+def test_rows_that_are_known_are_taken_as_they_were_sampled():
+    row = ([5, 6, 7], [False, True, True])  # without an end: the response was cut by its budget
+    shown = PreferenceRows([prefer("q", "yes", "no")], TOKENIZER, known={("q", "yes"): row}).rows(0, 1)
+    assert shown.chosen.input_ids.tolist() == [row[0]] and shown.chosen.is_target.tolist() == [row[1]]
+    assert int(shown.rejected.input_ids[0, -1]) == TOKENIZER.end_id
+
+
 def test_an_epoch_shows_every_pair_once_and_each_has_its_own_order():
     data = PreferenceRows(letters(10), TOKENIZER, seed=3)
     shown = torch.cat([data.rows(step, 4).number for step in range(5)])

@@ -24,6 +24,7 @@ from lmgym_agents.models import save_policy
 from lmgym_agents.preference_rows import PreferenceRows
 from lmgym_agents.report.curves import draw_curves
 from lmgym_agents.reward_models.pairs import split_by_prompt
+from lmgym_agents.rlhf.optimising import make_held_out
 from lmgym_agents.run_options import FolderOptions, ModelOptions
 from lmgym_agents.runs.folder import RunFolder
 from lmgym_agents.runs.metrics import read_metrics
@@ -118,13 +119,8 @@ def _make_rows(
     train, held_out = preferences, list[Preference]()
     if share:
         train, held_out = split_by_prompt(preferences, (1 - share, share), seed=config.dpo.seed)
-    is_decided = any(
-        not is_tie and record.responses[better] != record.responses[worse]
-        for record in held_out
-        for better, worse, is_tie in record.pairs()
-    )
     rows = PreferenceRows(train, tokenizer, with_ties=config.dpo.ties == "half", **options)
-    return rows, PreferenceRows(held_out, tokenizer, **options) if is_decided else None
+    return rows, make_held_out(held_out, tokenizer, **options)
 
 
 def _report(result: TrainingResult, path: Path) -> None:

@@ -66,6 +66,13 @@ def make_collection(run: Run, number: int, policy_folder: str) -> ChunkedWork:
     return ChunkedWork(-(-options.num_prompts // options.chunk_prompts), collect)
 
 
+def collected_episodes(run: Run, last: int) -> list[Episode]:
+    """Returns all responses that the rounds up to ``last`` have collected; none where verdicts are a file."""
+    files = [responses_file(number) for number in range(1, last + 1)]
+    lines = [line for name in files if (run.path / name).exists() for line in run.read_lines(name)]
+    return read_episodes(lines, run.task)
+
+
 def make_comparisons(episodes: Sequence[Episode], num_responses: int) -> list[Comparison]:
     """Returns one comparison a prompt; prompts whose responses are all the same text are left out."""
     groups = [episodes[at : at + num_responses] for at in range(0, len(episodes), num_responses)]

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from lmgym.errors import InvalidValueError
+from lmgym.errors import EmptyProblemSetError, InvalidValueError
 from lmgym.preferences import Preference
 from lmgym.rewards import Reward
+from lmgym.tokenization import TextTokenizer
 from lmgym_agents.algorithms.dpo import DPO
 from lmgym_agents.algorithms.ppo import PPO
 from lmgym_agents.algorithms.sft import SFT
@@ -26,6 +27,7 @@ from lmgym_agents.reference import Reference
 from lmgym_agents.reward_models.pairs import split_by_prompt
 from lmgym_agents.rlhf.chunked_work import Chunk, ChunkedWork
 from lmgym_agents.rlhf.episodes import sample_episodes
+from lmgym_agents.rlhf.feedback import collected_episodes
 from lmgym_agents.rlhf.measurement import choose_best
 from lmgym_agents.rlhf.measuring import Floats, gold_of, proxy_of
 from lmgym_agents.rlhf.run import Run
@@ -58,14 +60,24 @@ def make_dpo(run: Run, number: int, policy: Policy, preferences: Sequence[Prefer
     train, held_out = list(preferences), list[Preference]()
     if share:
         train, held_out = split_by_prompt(train, (1 - share, share), seed=run.seed("held_out"))
-    options: dict[str, Any] = {"seed": run.seed("dpo", number), "max_tokens": run.context_length}
-    data = PreferenceRows(train, run.tokenizer, with_ties=config.dpo.ties == "half", **options)
-    has_pairs = any(not tie for record in held_out for *_, tie in record.pairs())
+    seed = run.seed("dpo", number)
+    known = {(e.problem.prompt, e.response): e.row for e in collected_episodes(run, number)}
+    options: dict[str, Any] = {"seed": seed, "max_tokens": run.context_length, "known": known}
     return DPO(
-        policy, data, dataclasses.replace(config.dpo, seed=run.seed("dpo", number)),
-        held_out=PreferenceRows(held_out, run.tokenizer, **options) if has_pairs else None,
-        reference=run.policy("sft"), on_message=run.display.say,
+        policy, PreferenceRows(train, run.tokenizer, with_ties=config.dpo.ties == "half", **options),
+        dataclasses.replace(config.dpo, seed=seed), reference=run.policy("sft"), on_message=run.display.say,
+        held_out=make_held_out(held_out, run.tokenizer, **options),
     )  # fmt: skip
+
+
+def make_held_out(
+    preferences: Sequence[Preference], tokenizer: TextTokenizer, **options: Any
+) -> PreferenceRows | None:
+    """Returns the decided pairs of held-out preferences; None where there is none to measure on."""
+    try:
+        return PreferenceRows(preferences, tokenizer, **options)
+    except EmptyProblemSetError:
+        return None
 
 
 def best_file(number: int) -> str:
