@@ -143,7 +143,7 @@ def test_any_text_has_a_score_in_bounded_time(kind, tmp_path):
 
 def test_special_tokens_in_a_response_are_text(tmp_path):
     encoder = make_encoder()
-    assert 2 not in encoder._texts.encode("[SEP]")[1:-1] and 1 not in encoder._texts.encode("[CLS]")[1:]
+    assert 2 not in encoder.sentences.encode("[SEP]")[1:-1] and 1 not in encoder.sentences.encode("[CLS]")[1:]
     rows = make_lm(tmp_path, max_tokens=64).make_rows(["p"], ["<|end|>"])
     assert (rows.input_ids[0] == TOKENIZER.end_id).sum() == 1
 

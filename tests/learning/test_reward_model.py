@@ -11,7 +11,7 @@ from lmgym.preferences.simulated import SimulatedAnnotator
 from lmgym.records import Transcript, Turn
 from lmgym.seeding import make_generator
 from lmgym.tasks.sentiment.task import Sentiment
-from lmgym.tokenization import CharTokenizer
+from lmgym.tokenization import train_tokenizer
 from lmgym_agents.algorithms.reward_model import RewardModelConfig, RewardModelTraining
 from lmgym_agents.reward_models import PreferencePairs, make_lm_reward_model, make_pairs
 from lmgym_agents.reward_models.evaluation import evaluate_scorer, measure_temperature
@@ -47,7 +47,10 @@ def test_it_learns_what_noise_allows_and_knows_how_sure_it_is(noise):
     train, validation, test = (
         ask(annotator, split, n) for split, n in (("train", 2400), ("validation", 400), ("test", 600))
     )
-    model = make_lm_reward_model("nano", make_chat_tokenizer(CharTokenizer()), max_tokens=160)
+    # Words, not characters: a lexicon is what there is to learn.
+    texts = [text for pair in train for text in (pair.prompt, pair.better, pair.worse)]
+    tokenizer = make_chat_tokenizer(train_tokenizer(texts, 600))
+    model = make_lm_reward_model("nano", tokenizer, max_tokens=48)
     config = RewardModelConfig(iterations=250, learning_rate=2e-3, evaluate_every=25, patience=4)
     training = RewardModelTraining(model, PreferencePairs(train), config, validation=validation)
     for _ in training.iterations():

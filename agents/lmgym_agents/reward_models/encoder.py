@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedModel
 
 from lmgym.conversation import plain, readable
-from lmgym.errors import InvalidValueError, ModelError, TokenizerError
+from lmgym.errors import InvalidValueError, ModelError
 from lmgym.seeding import make_generator
 from lmgym_agents.accumulate import micro_batches
 from lmgym_agents.devices import resolve_device
@@ -31,6 +31,7 @@ from lmgym_agents.models import load_pretrained, no_progress_bars
 from lmgym_agents.packaged_models import packaged_model
 from lmgym_agents.reward_models.description import Description, read_description
 from lmgym_agents.reward_models.scorer import Floats, ScoreStatistics, score_texts
+from lmgym_agents.reward_models.sentence_tokenizer import SentenceTokenizer
 
 HEAD_FILE = "head.safetensors"
 _MAX_HEAD_BYTES = 1 << 28
@@ -77,7 +78,7 @@ class EncoderRewardModel:
         """
         disable_dropout(encoder)
         self.encoder = encoder.eval().requires_grad_(not is_frozen)
-        self._texts = _TextEncoder(tokenizer, min(max_tokens, _context(encoder)))
+        self.sentences = SentenceTokenizer(tokenizer, min(max_tokens, _context(encoder)))
         if hidden_size < 0 or max_tokens_per_batch < 1:
             raise InvalidValueError(
                 f"hidden_size ({hidden_size}) must be at least 0 and max_tokens_per_batch "
@@ -86,7 +87,7 @@ class EncoderRewardModel:
         width = 4 * int(encoder.config.hidden_size)
         self.head = _make_head(width, hidden_size, seed).to(encoder.device)
         self.hidden_size, self.is_frozen = hidden_size, is_frozen
-        self.max_tokens = self._texts.max_tokens
+        self.max_tokens = self.sentences.max_tokens
         self.statistics = statistics
         self._max_tokens_per_batch = max_tokens_per_batch
         self.known: dict[str, Tensor] = {}
@@ -119,7 +120,7 @@ class EncoderRewardModel:
         """See ``TrainableScorer``."""
         pairs = [(_said(prompt), _written(text)) for prompt, text in zip(prompts, responses, strict=True)]
         lengths = [
-            sum(1 if text in self.known else self._texts.count(text) for text in pair) for pair in pairs
+            sum(1 if text in self.known else self.sentences.count(text) for text in pair) for pair in pairs
         ]
         return EncoderRows(pairs, torch.tensor(lengths, dtype=torch.int64))
 
@@ -152,7 +153,7 @@ class EncoderRewardModel:
         folder.mkdir(parents=True, exist_ok=True)
         with no_progress_bars():
             self.encoder.save_pretrained(folder)
-        self._texts.tokenizer.save(str(folder / "tokenizer.json"))
+        self.sentences.tokenizer.save(str(folder / "tokenizer.json"))
         save_file(
             {name: part.cpu().contiguous() for name, part in self.head.state_dict().items()},
             folder / HEAD_FILE,
@@ -173,7 +174,7 @@ class EncoderRewardModel:
 
     def _embed(self, texts: Sequence[str]) -> Tensor:
         """Returns float32[n, D], with gradients unless the encoder is frozen."""
-        ids = [self._texts.encode(text) for text in texts]
+        ids = [self.sentences.encode(text) for text in texts]
         lengths = torch.tensor([len(row) for row in ids])
         parts, order = [], []
         for picked in micro_batches(lengths, self._max_tokens_per_batch):
@@ -190,38 +191,6 @@ class EncoderRewardModel:
             parts.append(nn.functional.normalize(mean, dim=-1))
             order.append(picked)
         return torch.cat(parts)[torch.cat(order).argsort().to(self.device)]
-
-
-class _TextEncoder:
-    """Texts as ids with the encoder's special tokens around them; special tokens in a text are plain text."""
-
-    def __init__(self, tokenizer: tokenizers.Tokenizer, max_tokens: int) -> None:
-        self.tokenizer = tokenizers.Tokenizer.from_str(tokenizer.to_str())
-        self.tokenizer.no_padding()
-        self.tokenizer.no_truncation()
-        self.tokenizer.encode_special_tokens = True
-        bare = self.tokenizer.encode("a", add_special_tokens=False).ids
-        full = self.tokenizer.encode("a", add_special_tokens=True).ids
-        starts = [i for i in range(len(full)) if full[i : i + len(bare)] == bare]
-        if not bare or not starts:
-            raise TokenizerError(
-                "the encoder's tokenizer gives no token for 'a'; it is no tokenizer of text."
-            )
-        self._before, self._after = full[: starts[0]], full[starts[0] + len(bare) :]
-        self.max_tokens = max_tokens
-        self._room = max_tokens - len(self._before) - len(self._after)
-        if self._room < 1:
-            raise InvalidValueError(
-                f"max_tokens is {max_tokens}; allowed: {max_tokens - self._room + 1} and more."
-            )
-        self._window = max_tokens * max(map(len, self.tokenizer.get_vocab()))
-
-    def encode(self, text: str) -> list[int]:
-        ids = self.tokenizer.encode(_whole(text[-self._window :]), add_special_tokens=False).ids
-        return [*self._before, *ids[-self._room :], *self._after]
-
-    def count(self, text: str) -> int:
-        return len(self.encode(text))
 
 
 def make_encoder_reward_model(
@@ -319,8 +288,3 @@ def _said(prompt: str) -> str:
 
 def _written(response: str) -> str:
     return plain(response)
-
-
-def _whole(text: str) -> str:
-    """Returns text without lone surrogates, which no tokenizer takes."""
-    return text.encode("utf-8", "replace").decode("utf-8")
