@@ -52,7 +52,7 @@ _PLAIN = str.maketrans(dict.fromkeys(MARKS, REPLACEMENT))
 
 def plain(text: str) -> str:
     """Returns ``text`` with every mark replaced by U+FFFD, so that it can't say who speaks."""
-    return text.translate(_PLAIN)
+    return text if text.isascii() else text.translate(_PLAIN)
 
 
 def has_marks(text: str) -> bool:
@@ -117,4 +117,5 @@ def readable(text: str) -> str:
     >>> readable("\ufdd0Be brief.\ufdd3\ufdd1Hi!\ufdd3\ufdd2Hello.")
     'System: Be brief.\nUser: Hi!\nAssistant: Hello.'
     """
-    return text.translate(_LABELS)
+    # Prompts of other tasks pass here by the hundred thousand; most are ASCII, in which there are no marks.
+    return text if text.isascii() else text.translate(_LABELS)
