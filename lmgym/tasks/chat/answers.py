@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 from lmgym.records import Turn
 from lmgym.tasks.chat.goals import Constraint, Request
-from lmgym.tasks.chat.world import nouns, read_words, words_of
+from lmgym.tasks.chat.world import nouns, numbers, read_words, words_of
 
 PARTS = ("information", "tone", "constraint", "gibberish", "overlong")
 """Names of the parts of an answer's utility."""
@@ -132,7 +132,7 @@ def _informed(marked: list[str], request: Request) -> int:
     """Returns 1 if the value is told, -1 if another number or thing of the world is, else 0."""
     own = set(request.fact.entity.lower().split())
     for word in marked:
-        is_number = any(c.isdigit() for c in word)
+        is_number = word in numbers() or any(c.isdigit() for c in word)
         if is_number or (word in nouns() and word not in own):
             return -1
     return int(_VALUE in marked)

@@ -89,11 +89,11 @@ class Shape(NamedTuple):
     num_follow_ups: int
     patience: int
     is_easy: bool = False
-    """Whether values are single digits."""
+    """Whether values are number words, from two to nine."""
 
 
 LEVELS: Mapping[int, Shape] = {
-    1: Shape(2, 0, (), 0, 0, is_easy=True),
+    1: Shape(1, 0, (), 0, 0, is_easy=True),
     2: Shape(3, 1, (), 0, 0),
     3: Shape(3, 0, ("follow_up",), 1, 1),
     4: Shape(4, 1, ("late", "shorter"), 1, 1),

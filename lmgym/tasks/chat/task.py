@@ -18,6 +18,7 @@ from lmgym.tasks.chat.goals import (
     EXTRA_FOLLOW_UPS,
     LEVELS,
     Drawn,
+    Shape,
     draw_goal,
     write_facts,
     write_request,
@@ -64,6 +65,7 @@ class Chat(Task):
         *,
         level: int = 1,
         user: object = "scripted",
+        num_facts: int | None = None,
         demonstration_quality: float = 0.5,
         problems: str | Path | Sequence[Row] | None = None,
         num_turns: int | None = None,
@@ -72,10 +74,12 @@ class Chat(Task):
         """Configures the task.
 
         Args:
-            level: 1 (one question about one of two facts, single digits) to 6 (four requests, of which any
+            level: 1 (one question, one fact told, a small number) to 6 (four requests, of which any
                 may correct, shorten or constrain the one before).
             user: "scripted", an object with ``reply(messages, goal)``, such as an ``EndpointUser``, or a
                 function; see ``lmgym.tasks.chat.users``.
+            num_facts: facts that the system message tells, 1 to 6, from 2 on where more than one is asked
+                for; default: the level's.
             demonstration_quality: probability in [0, 1] that a demonstrated answer is good; the others lack
                 the information, are wrong, rude, too long, or miss the tone or a constraint.
             problems: a file, or rows, of prompts instead of the procedural set: {"prompt": ...},
@@ -89,13 +93,13 @@ class Chat(Task):
             EmptyProblemSetError: no row of ``problems`` can be used.
         """
         self._options: dict[str, object] = dict(
-            user=user, demonstration_quality=demonstration_quality, problems=problems, num_turns=num_turns,
-            prompt_chars=prompt_chars,
+            user=user, num_facts=num_facts, demonstration_quality=demonstration_quality, problems=problems,
+            num_turns=num_turns, prompt_chars=prompt_chars,
         )  # fmt: skip
         self._level = check_int("level", level, 1, max(LEVELS) if problems is None else 1)
         self._quality = check_fraction("demonstration_quality", demonstration_quality)
         self._user = make_user(user)
-        self._shape = LEVELS[self._level]
+        self._shape = _make_shape(self._level, num_facts)
         if prompt_chars is not None:
             prompt_chars = check_int("prompt_chars", prompt_chars, 8, 1 << 20)
         self._prompts = None if problems is None else Prompts(problems, prompt_chars)
@@ -107,7 +111,8 @@ class Chat(Task):
             HASHED_SPLITS if problems is not None else (*HASHED_SPLITS, _NAMES, *([_TURNS] if longer else []))
         )
         self._num_turns = self._check_turns(num_turns, EXTRA_FOLLOW_UPS if longer else 0)
-        self._stream = ProblemStream(f"Chat(level={self._level})", self._draw_block)
+        name = f"Chat(level={self._level},num_facts={self._shape.num_facts})"
+        self._stream = ProblemStream(name, self._draw_block)
 
     def _check_turns(self, given: int | None, num_extra: int) -> int:
         if self._prompts is None:
@@ -124,7 +129,8 @@ class Chat(Task):
     @property
     def fingerprint(self) -> str:
         user = "scripted" if self._user is None else self._user.name
-        source = f"level={self._level}" if self._prompts is None else self._prompts.fingerprint
+        own = f"level={self._level},num_facts={self._shape.num_facts}"
+        source = own if self._prompts is None else self._prompts.fingerprint
         return f"Chat({source},user={user},num_turns={self._num_turns})"
 
     @property
@@ -291,6 +297,14 @@ class Chat(Task):
             return None
         rng = make_generator(0, "chat hint", problem.key, len(said))
         return write_answer(reference.goal.requests[place], rng)
+
+
+def _make_shape(level: int, num_facts: object) -> Shape:
+    shape = LEVELS[level]
+    if num_facts is None:
+        return shape
+    least = 2 if shape.num_follow_ups else 1
+    return shape._replace(num_facts=check_int("num_facts", num_facts, least, 6))
 
 
 def _place(reference: ChatReference, said: Sequence[Turn]) -> int:

@@ -67,20 +67,26 @@ def nouns() -> frozenset[str]:
     return frozenset(word for word in words if word.isalpha() and word != "the")
 
 
+@cache
+def numbers() -> frozenset[str]:
+    """Returns the words that are numbers; what holds a digit is a number too."""
+    return frozenset(read_words()["numbers"])
+
+
 def draw_fact(kind: str, entities: list[str], is_easy: bool, taken: set[str], words: Words) -> Fact:
     """Returns a fact about one of ``entities``, taken out of the list, with a value not ``taken``."""
     entity = entities.pop(words.below(len(entities)))
-    own = set(entity.split())  # bus 4 does not leave at 4
     while True:
         value = _draw_value(words_of(kind)["values"]["easy" if is_easy else "hard"], words)
-        if value not in taken and value not in own:
+        if value not in taken:
             taken.add(value)
             return Fact(kind, entity, value)
 
 
 def _draw_value(kind: str, words: Words) -> str:
-    if kind == "digit":
-        return str(2 + words.below(8))
+    if kind == "word":
+        listed: list[str] = read_words()["numbers"]
+        return listed[words.below(len(listed))]
     if kind == "number":
         return str(10 + words.below(90))
     return f"{_HOURS[words.below(len(_HOURS))]}:{_QUARTERS[words.below(len(_QUARTERS))]}"

@@ -12,7 +12,7 @@ import numpy as np
 from lmgym.records import Turn
 from lmgym.tasks.chat.answers import MAX_WORDS, judge
 from lmgym.tasks.chat.goals import Request
-from lmgym.tasks.chat.world import Fact, capitalised, fill, read_words, words_of
+from lmgym.tasks.chat.world import Fact, capitalised, fill, numbers, read_words, words_of
 
 FLAWS = ("uninformed", "misinformed", "rude", "tone", "overlong", "constraint")
 """What a bad answer lacks; "constraint" only where there is one."""
@@ -56,7 +56,7 @@ def _draw_flawed(request: Request, flaw: str, facts: Sequence[Fact], rng: np.ran
     fact, tone = request.fact, request.tone
     other = {"brief": "polite", "polite": "brief", "warm": "brief"}[tone]
     if flaw == "misinformed":
-        values = [each.value for each in facts if each != fact]
+        values = [each.value for each in facts if each != fact] or sorted(numbers() - {fact.value})
         return _draw(request._replace(fact=fact._replace(value=values[int(rng.integers(len(values)))])), rng)
     if flaw == "tone":
         return _draw(request._replace(tone=other), rng)

@@ -37,6 +37,7 @@ def reason(text: str, request: Request, complete: bool = True) -> str:
 
 POLITE = Request("ask", BUS, "polite")
 WARM = Request("ask", TEA, "warm")
+NINE = Request("ask", Fact("price", "the tea", "nine"), "warm")
 BRIEF = Request("ask", BUS, "brief")
 SHORT = Request("ask", BUS, "polite", (Constraint("max_words", "5"),))
 
@@ -56,6 +57,9 @@ SHORT = Request("ask", BUS, "polite", (Constraint("max_words", "5"),))
         ("Certainly, bus 4 leaves at 9:45.", POLITE, (-0.3, 0.2, 0, -0.2 * 2 / 6, 0), "misinformed"),
         # three of seven pairs are lost: certainly-the, the-tea, tea-leaves
         ("Certainly, the tea leaves at 9:15.", POLITE, (-0.3, 0.2, 0, -0.2 * 3 / 7, 0), "misinformed"),
+        # numbers in words are numbers: four is not what the tea costs; of four pairs only coins-$ is left
+        ("Enjoy four coins.", NINE, (-0.3, 0.2, 0, -0.2 * 3 / 4, 0), "misinformed"),
+        ("Dear friend, nine coins.", NINE, (0.6, 0.4, 0, 0, 0), ""),
         # ugh,duh is a pair of no sentence; ^ugh, duh-{e} ... $ are: 6 of 7 pairs
         ("Ugh, duh, bus 4 leaves at 9:15.", POLITE, (0.6, -0.2, 0, -0.6 / 7, 0), "gibberish"),
         ("Ugh, bus 4 leaves at 9:15.", POLITE, (0.6, -0.2, 0, 0, 0), "rude"),
@@ -379,7 +383,20 @@ def test_equal_prompts_are_one_problem_and_are_readable() -> None:
 def test_bad_options_are_refused() -> None:
     for options in (
         {"level": 7}, {"level": 0}, {"demonstration_quality": 1.5}, {"user": "robot"}, {"user": Message},
-        {"num_turns": 3}, {"prompt_chars": 100}, {"problems": [{"prompt": "Hi"}], "level": 2},
+        {"num_turns": 3}, {"num_facts": 0}, {"num_facts": 1, "level": 3}, {"num_facts": 7},
+        {"prompt_chars": 100}, {"problems": [{"prompt": "Hi"}], "level": 2},
     ):  # fmt: skip
         with pytest.raises(InvalidValueError):
             Chat(**options)  # type: ignore[arg-type]
+
+
+def test_as_many_facts_are_told_as_are_wanted() -> None:
+    for level, count in ((1, 1), (1, 2), (1, 6), (3, 2), (6, 6)):
+        task = Chat(level=level, num_facts=count)
+        for split in task.splits:
+            for problem in task.problems(split, range(30)):
+                facts = problem.reference.facts
+                assert len(set(facts)) == len({fact.value for fact in facts}) == count
+                assert len(problem.prompt) <= task.max_prompt_chars
+                assert {request.fact for request in problem.reference.goal.requests} <= set(facts)
+    assert len(Chat().problem("train", 0).reference.facts) == 1

@@ -30,7 +30,7 @@ def test_the_levels_are_true(level: int) -> None:
     assert [int(cell.split(":")[0]) for cell in (table[1], *table[3:])] == [
         shape.num_facts, shape.num_constraints, shape.num_follow_ups, shape.patience, task.max_turns - extra,
     ]  # fmt: skip
-    assert (table[2] == "one digit") == shape.is_easy
+    assert (table[2] == "two to nine, in words") == shape.is_easy
     system, user = read_conversation(task.problem("train", 1).prompt)
     assert [str(level), system.content, user.content] in rows
 
