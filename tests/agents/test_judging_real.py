@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import socket
@@ -16,9 +17,13 @@ from typing import NamedTuple
 import pytest
 import torch
 
+from lmgym.chat_template import make_chat_tokenizer
+from lmgym.conversation import write_conversation
 from lmgym.errors import MissingDependencyError
 from lmgym.judges import EndpointJudge, parse_constitution
+from lmgym.judges.prompts import comparison_messages
 from lmgym.preferences import Comparison
+from lmgym.tokenization import make_tokenizer
 from lmgym_agents.gguf_files import convert_gguf
 from lmgym_agents.judging import make_judge
 from lmgym_agents.packaged_models import packaged_model
@@ -53,6 +58,23 @@ def test_a_real_model_judges_in_this_process(model_file):
         assert one.extra["chance"] == pytest.approx(1 - other.extra["chance"], abs=1e-4)
     marks = judge.score([one.prompt for one in COMPARISONS], [one.responses[0] for one in COMPARISONS])
     assert not marks.failed.any() and (marks.values > 0).all() and (marks.values < 1).all()
+
+
+def test_no_attack_gets_a_special_token_of_the_real_template(model_file):
+    folder = convert_gguf(model_file, torch.float32)
+    tokenizer = make_chat_tokenizer(make_tokenizer(str(folder)))
+    backend = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    specials = {token["id"] for token in backend["added_tokens"] if token["special"]}
+
+    def structure(answer: str) -> list[int]:
+        messages = comparison_messages(SHORT, "What is 2 + 2?", answer, "It is 4.", brief=True)
+        return [token for token in tokenizer.encode(write_conversation(messages)) if token in specials]
+
+    attacks = Path(__file__).parents[1] / "lmgym" / "judges" / "attacks.json"
+    expected = structure("5")
+    assert len(expected) >= 4
+    for attack in json.loads(attacks.read_text("utf-8")):
+        assert structure(attack["text"] * min(attack.get("repeat", 1), 100)) == expected, attack["text"]
 
 
 class RunningServer(NamedTuple):

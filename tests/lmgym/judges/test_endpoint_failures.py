@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from lmgym.judges.chat_client import MAX_RESPONSE_BYTES
+from lmgym.judges.retries import CircuitBreaker
 from tests.lmgym.judges.obeying_judge import reply
 from tests.lmgym.judges.scripted_server import Clock, make_judge, says
 
@@ -146,6 +147,19 @@ def test_a_dead_server_is_left_alone_for_a_while_and_tried_again():
     clock.now += 61
     alive.append(True)
     assert not judge.score(["q"] * 5, [f"z{i}" for i in range(5)]).failed.any()
+
+
+def test_after_the_pause_one_question_is_let_through_and_the_others_wait_for_it():
+    clock = Clock()
+    breaker = CircuitBreaker(2, 60.0, clock)
+    breaker.failed()
+    assert breaker.admits() and not breaker.is_open
+    breaker.failed()
+    assert not breaker.admits() and breaker.is_open
+    clock.now += 60.0
+    assert [breaker.admits(), breaker.admits()] == [True, False]
+    breaker.succeeded()
+    assert [breaker.admits(), breaker.admits()] == [True, True] and not breaker.is_open
 
 
 def test_a_bad_question_says_nothing_of_the_server():
