@@ -58,7 +58,9 @@ MAX_PAIRS = 4000
 """Prompts, two responses each, that preferences are made from; a condition takes the first ones of them."""
 NUM_POOL_PROMPTS, POOL = 64, 256
 """Best of n is read off so many responses to each of so many held-out prompts."""
-NUM_ENVS = 256
+NUM_ENVS = 128
+MAX_KL = 64.0
+"""Nats from SFT at which PPO ends: far beyond where the gold has turned."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,9 +297,9 @@ def run_ppo(
     )  # fmt: skip
     config = PPOConfig(
         seed=base.seed, iterations=iterations, learning_rate=3e-4, kl_coefficient=condition.kl_coefficient,
-        gae_lambda=0.95, epochs=2, minibatches=2, kl_rows=NUM_ENVS, reward_clip=None,
+        gae_lambda=0.95, epochs=2, minibatches=1, kl_rows=NUM_ENVS, reward_clip=None,
     )  # fmt: skip
-    ppo = WatchedPPO(PPO(base.policy(), env, config), watched)
+    ppo = WatchedPPO(PPO(base.policy(), env, config), watched, max_kl=MAX_KL)
     names = {"kl": "kl_episode", "proxy": "proxy", "gold": "gold"}
     curve = []
     for update in ppo.iterations():
