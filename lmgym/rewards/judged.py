@@ -12,7 +12,7 @@ asking anybody, because models are known to give it good marks. Left out: the ju
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -24,6 +24,8 @@ from lmgym.records import Scores, Transcript
 from lmgym.rewards.base import Pay
 from lmgym.rewards.compose import Term, check_pay
 from lmgym.rewards.empty_answers import is_empty_answer
+from lmgym.seeding import make_generator
+from lmgym.tasks.base import Task
 
 NO_REFERENCE = "no reference response"
 """Reason of a row whose problem has no reference response to win against."""
@@ -108,11 +110,14 @@ class WinRate(Term):
 
     judge: ComparingJudge | Scorer
     references: Callable[[Transcript], str | None] | Sequence[str] | str | None = None
-    """None: the problem's own reference, where it is text; a text for all rows; one for each index of the
-    split, taken modulo their number; or a function from the transcript"""
+    """None: the problem's own reference, where it is text, else the task's demonstration of this turn; a text
+    for all rows; one for each index of the split, taken modulo their number; or a function from the
+    transcript"""
     refuse_empty: bool = True
     """an answer that says nothing is paid 0 and the judge is not asked"""
     pay: Pay = "episode"
+    task: Task | None = field(default=None, repr=False)
+    """whose demonstrations are references; environments fill it in"""
 
     def __post_init__(self) -> None:
         check_pay(self.pay)
@@ -134,6 +139,9 @@ class WinRate(Term):
 
     def paid(self, pay: Pay) -> Self:
         return replace(self, pay=pay)
+
+    def bound_to(self, task: Task) -> Self:
+        return replace(self, task=task)
 
     def __call__(self, transcripts: Sequence[Transcript]) -> Scores:
         return _score_rows(self.name, transcripts, self._ask, refuse_empty=self.refuse_empty)
@@ -172,7 +180,17 @@ class WinRate(Term):
         if given is not None:
             return given[transcript.problem.index % len(given)]
         reference = transcript.problem.reference
-        return reference if isinstance(reference, str) else None
+        return reference if isinstance(reference, str) else self._demonstration(transcript)
+
+    def _demonstration(self, transcript: Transcript) -> str | None:
+        """Returns the task's own response in the place of the last one; the same for equal problems."""
+        if self.task is None:
+            return None
+        problem = transcript.problem
+        rng = make_generator(0, "reference response", problem.split, problem.index)
+        responses = self.task.demonstrations(problem, rng)
+        number = sum(turn.role == "agent" for turn in transcript.turns)
+        return responses[min(number, len(responses)) - 1] if responses and number else None
 
 
 def prompt_of(transcript: Transcript) -> str:

@@ -9,8 +9,9 @@ from lmgym.conversation import AGENT, END, USER, Message, write_conversation, wr
 from lmgym.errors import InvalidValueError, RewardError
 from lmgym.judges.comparing import Pair, PairVerdict, win_rates
 from lmgym.records import Problem, Scores, Transcript, Turn, Verdict
-from lmgym.rewards import Length, score
+from lmgym.rewards import Length, bind, score
 from lmgym.rewards.judged import Judged, WinRate, prompt_of
+from lmgym.tasks.base import SingleTurnTask
 
 
 class LengthJudge:
@@ -95,6 +96,40 @@ def test_a_problem_without_a_text_to_win_against_fails():
     scores = score(WinRate(LengthJudge()), [row("x", reference=12), row("123456")])
     assert scores.failed.tolist() == [True, False] and scores.reasons[0] == "no reference response"
     assert score(WinRate(LengthJudge()), [row("x", reference=None)]).failed.all()
+
+
+class Greeting(SingleTurnTask):
+    """Demonstrates "hello" and four letters that depend on the problem."""
+
+    fingerprint = "Greeting()"
+
+    def problems(self, split: str, indices: Sequence[int]) -> list[Problem]:
+        return [Problem("Hi", ("no", "text"), split, index) for index in indices]
+
+    def verify(self, transcript: Transcript) -> Verdict:
+        return Verdict("wrong", "wrong")
+
+    def demonstrations(self, problem: Problem, rng: np.random.Generator) -> tuple[str, ...]:
+        return ("hello" + "".join(rng.choice(list("abcdefgh"), 4)),)
+
+
+def test_where_the_reference_is_no_text_the_task_demonstrates_one():
+    asked: list[Sequence[str]] = []
+
+    class Noting(LengthJudge):
+        def win_rates(self, prompts, responses, references):
+            asked.append(references)
+            return super().win_rates(prompts, responses, references)
+
+    task = Greeting()
+    rows = [
+        Transcript(problem, (Turn("agent", text),), True, False, Verdict("wrong", "wrong"))
+        for problem, text in zip(task.problems("train", [0, 1, 0]), ["x" * 10, "x", "x" * 9], strict=True)
+    ]
+    reward = bind(2.0 * WinRate(Noting()), task)
+    assert score(reward, rows).values.tolist() == [2.0, 0.0, 1.0]
+    assert asked[0][0] == asked[0][2] != asked[0][1] and asked[0][0].startswith("hello")
+    assert score(WinRate(LengthJudge()), rows).failed.all(), "nobody to demonstrate"
 
 
 def test_a_reward_model_wins_by_the_sigmoid_of_the_difference():
