@@ -123,7 +123,7 @@ def make_reward(
         spec: one of
             a name: "correct", "format", "length", "lmrl_maze", "lmrl_wordle", "partial", "repetition",
                 "steps",
-                "utility";
+                "utility", "utility_parts";
             "model:FOLDER", the reward model in a folder (see ``lmgym_agents.reward_models``);
             "judge:SPEC", the marks of a judge (see ``lmgym_agents.judging``);
             a ``Reward``, returned as it is;
