@@ -8,6 +8,7 @@ Source: Conneau et al. 2017 (InferSent), section 3.1 (the features); Reimers and
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedModel
 
-from lmgym.conversation import plain, readable
+from lmgym.conversation import has_marks, plain, readable
 from lmgym.errors import InvalidValueError, ModelError
 from lmgym.seeding import make_generator
 from lmgym_agents.accumulate import micro_batches
@@ -167,10 +168,11 @@ class EncoderRewardModel:
 
     def _vectors(self, texts: Sequence[str]) -> Tensor:
         """Returns float32[n, D], one for each text, what is known of it or computed anew."""
+        device = self.device
         new = sorted(set(texts) - self.known.keys())
         found = dict(zip(new, self._embed(new), strict=True)) if new else {}
         vectors = [self.known[text] if text in self.known else found[text] for text in texts]
-        return torch.stack([vector.to(self.device) for vector in vectors])
+        return torch.stack([vector.to(device) for vector in vectors])
 
     def _embed(self, texts: Sequence[str]) -> Tensor:
         """Returns float32[n, D], with gradients unless the encoder is frozen."""
@@ -282,9 +284,10 @@ def _context(encoder: PreTrainedModel) -> int:
     return int(getattr(encoder.config, "max_position_embeddings", None) or 1 << 20)
 
 
+@functools.lru_cache(maxsize=4096)  # every step of a training asks for prompts again
 def _said(prompt: str) -> str:
     return readable(prompt)
 
 
 def _written(response: str) -> str:
-    return plain(response)
+    return plain(response) if has_marks(response) else response
