@@ -27,9 +27,9 @@ def verdicts(folder):
 def test_a_run_that_is_killed_again_and_again_has_equal_products(tmp_path):
     unbroken = harness.run_unbroken("lmgym", ARGUMENTS, tmp_path / "whole")
     broken, codes = harness.run_with_kills(
-        "lmgym", ARGUMENTS, tmp_path / "killed", kill_steps=(0, 3, 8, 12, 16, 20, 22)
+        "lmgym", ARGUMENTS, tmp_path / "killed", kill_steps=(0, 6, 11, 16, 20)
     )
-    assert codes[-1] == 0 and len(codes) == 8
+    assert codes[-1] == 0 and len(codes) == 6
     harness.assert_same(broken, unbroken)
     assert verdicts(tmp_path / "killed") == verdicts(tmp_path / "whole")
     numbers = [(tmp_path / name / "rlhf.json").read_text() for name in ("whole", "killed")]

@@ -138,6 +138,10 @@ def _preference_ppo() -> PPOConfig:
     )  # fmt: skip
 
 
+def _preference_dpo() -> DPOConfig:
+    return DPOConfig(learning_rate=5e-4)
+
+
 @dataclass(frozen=True, kw_only=True)
 class RLHFConfig:
     """Options of the whole pipeline. The seeds of its stages are drawn from ``seed``.
@@ -171,7 +175,7 @@ class RLHFConfig:
     """training of the reward model"""
     ppo: PPOConfig = field(default_factory=_preference_ppo)
     """options of PPO; the reference is the policy after SFT"""
-    dpo: DPOConfig = field(default_factory=DPOConfig)
+    dpo: DPOConfig = field(default_factory=_preference_dpo)
     """options of DPO; the reference is the policy after SFT"""
     best_of_n: BestOfNOptions = field(default_factory=BestOfNOptions)
     """options of best-of-n"""
