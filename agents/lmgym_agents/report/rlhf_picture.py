@@ -20,7 +20,7 @@ from lmgym_agents.report.curves import BLUE, GREEN, ORANGE, SKY, VERMILLION
 
 _ROWS: Final = (
     ("gold", "Gold: true utility of the rollout", BLUE),
-    ("proxy", "Proxy: what the reward model paid", ORANGE),
+    ("proxy", "Proxy: what the rollout was paid", ORANGE),
     ("kl_episode", "KL to SFT, nats a response", VERMILLION),
 )
 _OTHER_ROWS: Final = (
@@ -97,8 +97,8 @@ def _draw_bars(axes: Axes, measured: Mapping[str, Any]) -> None:
         places = np.arange(len(names)) + (number - 0.5) * width
         label = "at temperature 1" if mode == "sampled" else "greedy"
         axes.bar(places, means, width, yerr=spread, color=colour, label=label, capsize=3, ecolor="#444444")
-        for place, mean in zip(places, means, strict=True):
-            axes.text(place, mean, f" {mean:.3f}", ha="center", va="bottom", fontsize=8)
+        for place, value in zip(places, found, strict=True):
+            axes.text(place, value["high"], f"{value['mean']:.3f}", ha="center", va="bottom", fontsize=8)
     axes.set_xticks(range(len(names)), ["SFT" if name == "sft" else name.replace("-", " ") for name in names])
     axes.set_title("Gold on held-out prompts", loc="left", fontsize=10.5)
     axes.margins(y=0.18)
