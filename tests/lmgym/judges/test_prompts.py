@@ -58,7 +58,7 @@ def test_a_long_text_is_cut_and_the_block_says_so():
     note = "cut: the rest of 100 characters is not shown"
     assert block == f"[begin answer {CODE}, {note}]\nxxxxxxxxxx\n[end answer {CODE}]"
     hostile = quote("answer", "\u202e" * 100_000, CODE, max_chars=100)
-    assert len(hostile) < 250 and "⟪U+202\n" not in hostile
+    assert len(hostile) < 250 and hostile.count("⟪") == hostile.count("⟫") == 12
     assert (
         quote("answer", "x" * 10, CODE, max_chars=10)
         == f"[begin answer {CODE}]\n{'x' * 10}\n[end answer {CODE}]"
