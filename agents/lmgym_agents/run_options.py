@@ -24,6 +24,7 @@ from lmgym_agents.devices import resolve_device
 from lmgym_agents.gguf_files import convert_gguf, find_gguf
 from lmgym_agents.lora import add_lora
 from lmgym_agents.models import PRESETS, load_model, load_policy
+from lmgym_agents.packaged_models import named_model
 from lmgym_agents.policy import Policy, ValueMode
 
 _OWN_OPTIONS: Final = {
@@ -89,7 +90,8 @@ class ModelOptions:
     """Which model."""
 
     model: str = "tiny"
-    """a preset (nano, tiny, tiny-gpt2, tiny-qwen2, small), a Hugging Face folder, a .gguf file or a hub id"""
+    """a preset (nano, tiny, tiny-gpt2, tiny-qwen2, small), smollm2 (a packaged model), a Hugging Face folder,
+    a .gguf file or a hub id"""
     tokenizer: str | None = None
     """"char" or a folder with tokenizer.json; none: the model's own, char for presets"""
     device: str = "auto"
@@ -121,13 +123,14 @@ class ModelOptions:
             return make_tokenizer(self.tokenizer)
         if self.model in PRESETS:
             return make_tokenizer("char")
-        gguf = find_gguf(Path(self.model), None)
+        path = Path(named_model(self.model))
+        gguf = find_gguf(path)
         if gguf is not None:
             return make_tokenizer(str(convert_gguf(gguf, self.torch_dtype)))
-        if Path(self.model).is_dir():
-            if not (Path(self.model) / "tokenizer.json").is_file():
-                raise ModelError(f"the folder {self.model!r} has no tokenizer.json; {self._advice()}.")
-            return make_tokenizer(self.model)
+        if path.is_dir():
+            if not (path / "tokenizer.json").is_file():
+                raise ModelError(f"the folder {str(path)!r} has no tokenizer.json; {self._advice()}.")
+            return make_tokenizer(str(path))
         # The one thing that a hub id can be; whether it is a model at all is found out by load_model.
         load_model(self.model, trust_remote_code=self.trust_remote_code)
         return make_tokenizer(

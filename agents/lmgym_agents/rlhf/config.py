@@ -81,6 +81,8 @@ class ProxyOptions:
     reward_backbone: str = "policy"
     """what the reward model is made of: policy (the policy after SFT), a preset, a model's folder, or encoder
     for the packaged sentence encoder"""
+    reward_layers: int | None = None
+    """layers at the top of a language model that are learned with the head; 0: the head alone; none: all"""
     reward_members: int = 1
     """reward models, each on a draw of its own of the preferences"""
     pessimism: float = 0.0
@@ -190,6 +192,12 @@ class RLHFConfig:
         for name, value in counts.items():
             _require(value >= 1, name, value, "integers from 1")
         _require(self.collect.num_responses >= 2, "num_responses", self.collect.num_responses, "from 2")
+        layers = self.proxy.reward_layers
+        _require(layers is None or layers >= 0, "reward_layers", layers, "integers from 0, or none")
+        _require(
+            layers is None or self.proxy.reward_backbone != "encoder", "reward_layers", layers,
+            "none for an encoder, of which the head alone is learned",
+        )  # fmt: skip
         _require(0 <= self.proxy.held_out_share < 1, "held_out_share", self.proxy.held_out_share, "[0, 1)")
         _require(self.optimise in get_args(Optimiser), "optimise", self.optimise, str(get_args(Optimiser)))
         _require(

@@ -131,8 +131,9 @@ def _make_backbone(run: Run, seed: int) -> Backbone:
             f"--reward-backbone is {name!r}; allowed: policy, encoder, {', '.join(PRESETS)}, or a folder."
         )
     return make_lm_reward_model(
-        source, run.tokenizer, seed=seed, max_tokens=run.context_length, device=run.config.model.device
-    )
+        source, run.tokenizer, seed=seed, max_tokens=run.context_length, device=run.config.model.device,
+        train_layers=run.config.proxy.reward_layers,
+    )  # fmt: skip
 
 
 def _load(folder: Path, run: Run) -> Any:
