@@ -178,8 +178,8 @@ def no_progress_bars() -> Iterator[None]:
 def _allowed() -> str:
     return (
         f"Allowed: a preset ({', '.join(PRESETS)}), smollm2 (a packaged model), a folder with config.json "
-        "and .safetensors files (pickled .bin weights are not read), a .gguf file, or a hub id when the hub can "
-        "be reached."
+        "and .safetensors files (pickled .bin weights are not read), a .gguf file, or a hub id when the hub "
+        "can be reached."
     )
 
 
