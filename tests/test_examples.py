@@ -18,6 +18,7 @@ SAYS = {
     "04_train_ppo.py": "after PPO: 9",
     "05_plug_in_your_agent.py": "29+29= 48 wrong",
     "06_stable_baselines3.py": "tokens: 100%",
+    "07_learn_from_preferences.py": ": learned",
 }
 
 
