@@ -207,6 +207,9 @@ def main() -> None:
     parser.add_argument("--max-pairs", type=int, help="only the first ones; nothing is written then")
     parser.add_argument("--seeds", type=int, default=3, help="cross-validations of the frozen models")
     parser.add_argument("--cache", type=Path, default=cache_folder().parent / "benchmarks")
+    parser.add_argument(
+        "--smollm2-pairs", type=int, help="SmolLM2 reads only so many pairs, the first ones; default: all"
+    )
     parser.add_argument("--minutes", type=float, help="time for features; what is not done then is left out")
     arguments = parser.parse_args()
     if arguments.data is None:
@@ -216,9 +219,11 @@ def main() -> None:
     records = read_preferences_as("hh-rlhf", arguments.data)
     pairs = make_pairs(records)[: arguments.max_pairs]
     print(f"{len(records)} records, left out {dict(records.skipped)}; {len(pairs)} pairs", flush=True)
+    read_by = dict.fromkeys(("minilm", "smollm2", "scratch"), pairs)
+    read_by["smollm2"] = pairs[: arguments.smollm2_pairs]
     makers: dict[str, Callable[[], MakeModel | None]] = {
         "minilm": lambda: make_minilm(pairs, arguments.cache, until),
-        "smollm2": lambda: make_smollm2(pairs, arguments.cache, until),
+        "smollm2": lambda: make_smollm2(read_by["smollm2"], arguments.cache, until),
         "scratch": lambda: make_scratch(pairs),
     }
     rows = baselines(pairs, 0)
@@ -230,21 +235,23 @@ def main() -> None:
         for seed in range(seeds):
             print(f"{name}, seed {seed}", flush=True)
             start = time.monotonic()
-            gaps = cross_validate(make, pairs, SCRATCH if name == "scratch" else HEAD, seed=seed)
+            config = SCRATCH if name == "scratch" else HEAD
+            gaps = cross_validate(make, read_by[name], config, seed=seed)
             rows.append(
                 {
                     "model": name,
                     "seed": seed,
+                    "num_pairs": len(read_by[name]),
                     "seconds": time.monotonic() - start,
                     **measure(f"{name}, seed {seed}", *gaps),
                 }
             )
     print_rows(rows)
     if arguments.max_pairs is None:
-        write(rows, len(pairs))
+        write(rows)
 
 
-def write(rows: list[dict[str, Any]], num_pairs: int) -> None:
+def write(rows: list[dict[str, Any]]) -> None:
     """Writes the record and the picture."""
     first = {row["model"]: row for row in rows if row.get("seed") == 0}
     marks = [
@@ -258,14 +265,16 @@ def write(rows: list[dict[str, Any]], num_pairs: int) -> None:
     curves = {}
     for name, row in first.items():
         for key, label in (("calibration", "as trained"), ("calibration_at_temperature", "with temperature")):
-            curves[f"{name}, {label}"] = [Bin(**each) for each in row[key]["bins"]]
+            curves[f"{name} ({row['num_pairs']:,} pairs), {label}"] = [
+                Bin(**each) for each in row[key]["bins"]
+            ]
     shown = {label: bins for label, bins in curves.items() if not label.startswith("scratch")}
     if shown:
         PICTURE.write_bytes(
             draw_reliability(
                 shown,
                 title="Reward models on HH-RLHF (harmless)",
-                subtitle=f"{num_pairs:,} pairs, each held out once in {NUM_FOLDS} folds by prompt",
+                subtitle=f"each pair held out once in {NUM_FOLDS} folds by prompt",
             )
         )
         print("wrote", PICTURE)
