@@ -17,9 +17,7 @@ def test_agreement_with_the_gold_by_hand():
             verdict(1.0, (0.9, 0.1), (10, 20), bias=1.0),  # right; the longer one is worse
             verdict(0.0, (0.1, 0.9), (5, 20), bias=-0.5, swap_disagrees=True),  # right; so is the longer one
             verdict(1.0, (0.4, 0.5), (9, 9), bias=0.5),  # wrong; equally long: half right
-            verdict(
-                0.5, (0.6, 0.5), (30, 20), bias=1.0, swap_disagrees=True
-            ),  # a tie; longer is right
+            verdict(0.5, (0.6, 0.5), (30, 20), bias=1.0, swap_disagrees=True),  # a tie; longer is right
             verdict(1.0, (0.5, 0.5), (1, 2), bias=0.5),  # no answer is right
         ]
     )
