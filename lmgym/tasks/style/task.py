@@ -101,19 +101,28 @@ class Style(SingleTurnTask):
         return dict(zip(names, keeps(text, constraints), strict=True))
 
     def utility(self, transcript: Transcript) -> float:
-        """Returns the share of constraints that are kept; 0 off the topic, or for what is no plain text."""
-        text = transcript.response
-        kept = keeps(text, transcript.problem.reference.value) if not refuse(text) else (False,)
-        return sum(kept) / len(kept) if kept[0] else 0.0
+        """Returns the share of constraints that are kept; 0 off the topic, or for what is no plain text.
+
+        A text that did not end by itself loses the share of one constraint.
+        """
+        counts = self._count(transcript)
+        return sum(counts.values()) / len(transcript.problem.reference.value)
 
     def utility_parts(self, transcript: Transcript) -> dict[str, float]:
-        """Returns what each kind of constraint adds to the utility."""
+        """Returns what each kind of constraint adds to the utility, and what "cut" takes away."""
+        num_constraints = len(transcript.problem.reference.value)
+        return {name: count / num_constraints for name, count in self._count(transcript).items()}
+
+    def _count(self, transcript: Transcript) -> dict[str, int]:
+        """Returns the constraints that count as kept by kind, and -1 as "cut" for a text without an end."""
         constraints: tuple[Constraint, ...] = transcript.problem.reference.value
-        worth = self.utility(transcript) > 0
-        parts: dict[str, float] = {wish.kind: 0.0 for wish in constraints}
-        for wish, is_kept in zip(constraints, keeps(transcript.response, constraints), strict=True):
-            parts[wish.kind] += is_kept * worth / len(constraints)
-        return parts
+        counts = {wish.kind: 0 for wish in constraints} | {"cut": 0}
+        kept = keeps(transcript.response, constraints)
+        if kept[0] and not refuse(transcript.response):
+            for wish, is_kept in zip(constraints, kept, strict=True):
+                counts[wish.kind] += is_kept
+            counts["cut"] = -(not transcript.turns[-1].is_complete)
+        return counts
 
     def verify(self, transcript: Transcript) -> Verdict:
         """Returns "correct" if all constraints are kept; else the reason is the first that is not."""

@@ -106,6 +106,23 @@ def test_what_is_no_plain_text_is_worth_nothing(text: str, reason: str) -> None:
         assert Style().utility(say(text)) == 0
 
 
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("The old boat drifts near the pier.", 6 / 7),
+        ("The old boat drifts near the pier.      ", 6 / 7),
+        ("The old gull drifts near the pier.", 5 / 7),
+        ("The old thing stands near the door.", 0),
+        ("", 0),
+    ],
+)
+def test_a_text_that_was_cut_is_worth_one_share_less(text: str, share: float) -> None:
+    cut = say(text)._replace(turns=(Turn("agent", text, is_complete=False),))
+    assert Style().utility(cut) == pytest.approx(share)
+    assert Style().utility_parts(cut)["cut"] == pytest.approx(-1 / 7 if share else 0)
+    assert Style().verify(cut)[:2] == ("wrong", "overlong")
+
+
 def test_prompts_say_what_is_asked_for() -> None:
     assert write_prompt(ORDER) == (
         "About the sea. 5-8 words. Use boat. Avoid net. A sentence. End with pier. At most 40 characters.\n"
