@@ -79,7 +79,7 @@ def _parse(text: str, where: str) -> Row:
 def _parse_any(text: str, where: str) -> Any:
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of more than 4300 digits is a plain ValueError
         raise InvalidValueError(f"{where} is not JSON: {error}") from error
 
 
