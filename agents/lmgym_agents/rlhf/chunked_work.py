@@ -1,6 +1,8 @@
 """Work that is no training, cut into chunks, so that it is shown, saved and resumed like training.
 
 In: a function that does chunk number i. Out: lines of text, in order. Left out: what the work is.
+
+Checkpoints hold the lines as one array of bytes: some thousand responses are more than plain values may be.
 """
 
 from __future__ import annotations
@@ -8,6 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+import numpy as np
+import torch
 
 from lmgym_agents.algorithms.update import Update
 
@@ -27,6 +32,7 @@ class ChunkedWork:
         """
         self.iteration = 0
         self.lines: list[str] = []
+        """Without newlines in them."""
         self._num_chunks, self._do = num_chunks, do
 
     def iterations(self) -> Iterator[Update]:
@@ -40,8 +46,10 @@ class ChunkedWork:
 
     def state_dict(self) -> dict[str, Any]:
         """Returns what was done so far."""
-        return {"iteration": self.iteration, "lines": list(self.lines)}
+        text = "".join(line + "\n" for line in self.lines).encode("utf-8", "surrogatepass")
+        return {"iteration": self.iteration, "lines": torch.from_numpy(np.frombuffer(text, np.uint8).copy())}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on from what was done before."""
-        self.iteration, self.lines = int(state["iteration"]), list(state["lines"])
+        text = state["lines"].numpy().tobytes().decode("utf-8", "surrogatepass")
+        self.iteration, self.lines = int(state["iteration"]), text.split("\n")[:-1]
