@@ -36,7 +36,7 @@ def test_nothing_done_is_a_state_too():
 def test_thousands_of_responses_fit_into_a_checkpoint(tmp_path):
     work = make_work(1, 5000)  # over a million values, if they were kept as such
     list(work.iterations())
-    checkpoint.save(tmp_path / "checkpoints", step=1, state=work.state_dict(), keep=1)
+    checkpoint.save(tmp_path / "checkpoints", step=1, state=work.state_dict(), keep=2)
     again = make_work(1, 5000)
     again.load_state_dict(checkpoint.load(tmp_path / "checkpoints").state)
     assert again.lines == work.lines
