@@ -10,7 +10,7 @@ from lmgym_agents.runs import checkpoint
 
 def make_work(num_chunks=3, num_lines=3):
     def do(chunk):
-        return [json.dumps([chunk, row, "ü", *range(250)]) for row in range(num_lines)], {"rows": 2}
+        return [json.dumps([chunk, row, "ü", *range(100)]) for row in range(num_lines)], {"rows": 2}
 
     return ChunkedWork(num_chunks, do)
 
@@ -34,9 +34,9 @@ def test_nothing_done_is_a_state_too():
 
 
 def test_thousands_of_responses_fit_into_a_checkpoint(tmp_path):
-    work = make_work(1, 5000)  # over a million values, if they were kept as such
+    work = make_work(1, 12000)  # over a million values, if they were kept as such
     list(work.iterations())
     checkpoint.save(tmp_path / "checkpoints", step=1, state=work.state_dict(), keep=2)
-    again = make_work(1, 5000)
+    again = make_work(1, 12000)
     again.load_state_dict(checkpoint.load(tmp_path / "checkpoints").state)
     assert again.lines == work.lines
