@@ -42,16 +42,18 @@ PICTURE = ROOT / "docs" / "rlhf.png"
 SHARED = "--device cpu --threads 1 --no-tensorboard --checkpoint-every 100"
 ENVIRONMENTS: Mapping[str, str] = {
     "sentiment": "--env lmgym/Sentiment-v0",
-    "chat": "--env lmgym/Chat-v0",
+    # Rows of four times as many tokens: fewer of them, so that a run takes as long.
+    "chat": "--env lmgym/Chat-v0 --num-prompts 768 --reward-model.iterations 120 --num-envs 128 "
+    "--eval-prompts 256 --best-of-n.num-prompts 256",
 }
 """Arguments of `lmgym rlhf` by name of the environment; all else is the command's default."""
 FIRST = "ppo"
 RECIPES: Mapping[str, str] = {
     FIRST: "--optimise ppo",
     "dpo": "--optimise dpo",
-    "best_of_n": "--optimise best-of-n",
     "ppo_noise": "--optimise ppo --noise 0.4",
     "ppo_gold": "--optimise ppo --annotator ground-truth",
+    "best_of_n": "--optimise best-of-n",
 }
 """Arguments by name of the run. The first one makes the tokenizer and the warm start of the others."""
 NAMES = {
@@ -111,9 +113,9 @@ def main(options: Options) -> None:
     console = Console(highlight=False)
     runs = [
         Run(env, name, seed)
+        for name in RECIPES
         for seed in options.seeds
         for env in (options.only or ENVIRONMENTS)
-        for name in RECIPES
     ]
     if not options.draw_only:
         run_all(runs, options, console)
