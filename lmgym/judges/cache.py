@@ -23,6 +23,8 @@ from lmgym.errors import InvalidValueError
 
 _APPLICATION_ID: Final = 0x6C6D6A31
 _HEADER: Final = b"SQLite format 3\0"
+_TABLE: Final = "CREATE TABLE answers (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
+_OWN: Final = frozenset({("table", "answers", _TABLE), ("index", "sqlite_autoindex_answers_1", None)})
 _BUSY_S: Final = 30.0
 _TRIES: Final = 600
 
@@ -124,8 +126,10 @@ class JudgeCache:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         found = connection.execute("PRAGMA application_id").fetchone()[0]
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if found != _APPLICATION_ID and (found or tables):
+        connection.execute("PRAGMA trusted_schema = OFF")
+        held = set(connection.execute("SELECT type, name, sql FROM sqlite_master"))
+        # A view or a trigger is a program, which could run for ever.
+        if held - _OWN or (found != _APPLICATION_ID and (found or held)):
             raise InvalidValueError(f"{str(self.path)!r} is another program's database, no judge's cache.")
         if (state := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             raise sqlite3.DatabaseError(str(state))
@@ -133,7 +137,7 @@ class JudgeCache:
         connection.execute("PRAGMA synchronous = FULL")
         if not found:
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        connection.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        connection.execute(_TABLE.replace("TABLE", "TABLE IF NOT EXISTS", 1))
 
     def _to_wal(self, connection: sqlite3.Connection) -> None:
         # The change needs the file for itself, and SQLite does not wait for that as it does elsewhere.

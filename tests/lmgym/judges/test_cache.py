@@ -55,6 +55,25 @@ def test_another_programs_database_is_refused_and_left_alone(tmp_path):
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "program",
+    [
+        "CREATE VIEW answers AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
+        "SELECT 'k' AS key, '{}' AS value FROM c WHERE x < 0",
+        "CREATE TABLE answers (key TEXT PRIMARY KEY, value TEXT NOT NULL, CHECK (length(value) < 0))",
+        "CREATE TABLE answers (key TEXT PRIMARY KEY, value TEXT NOT NULL);"
+        "CREATE TRIGGER t AFTER INSERT ON answers BEGIN DELETE FROM answers; END",
+    ],
+)
+def test_a_cache_that_holds_a_program_is_refused(program, tmp_path):
+    path = tmp_path / "judge.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript(f"PRAGMA application_id = {0x6C6D6A31}; {program};")
+    connection.close()
+    with pytest.raises(InvalidValueError, match="another program's database"):
+        JudgeCache(path)
+
+
 def test_a_folder_is_refused(tmp_path):
     with pytest.raises(InvalidValueError, match="can't be opened"):
         JudgeCache(tmp_path)
