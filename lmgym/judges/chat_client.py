@@ -179,7 +179,9 @@ class ChatClient:
                 return _transient(f"timeout: no whole answer within {self._timeout_s:g} s")
         status = response.status_code
         if status == 200:
-            return read_answer(bytes(data))
+            answer = read_answer(bytes(data))  # a server may echo what it was sent; answers are stored
+            content = None if answer.content is None else self._without_key(answer.content)
+            return answer._replace(content=content, finish=self._without_key(answer.finish))
         said = self._describe(bytes(data).decode("utf-8", "replace"))
         if is_retried(status):
             return _transient(f"server: status {status}: {said}")
@@ -191,10 +193,11 @@ class ChatClient:
 
     def _describe(self, said: object) -> str:
         """Returns ``said`` for a reason: short, on one line, without the key."""
-        text = str(said)[:4096]
-        if self._key:
-            text = text.replace(self._key, "[key]")
-        return ascii(" ".join(text.split()))[1:-1][:_MAX_REASON_CHARS]
+        text = self._without_key(str(said))  # before anything is cut: half a key is one too many
+        return ascii(" ".join(text[:4096].split()))[1:-1][:_MAX_REASON_CHARS]
+
+    def _without_key(self, text: str) -> str:
+        return text.replace(self._key, "[key]") if self._key else text
 
     def _make_client(self, transport: Any) -> Any:
         headers = {

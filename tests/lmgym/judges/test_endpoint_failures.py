@@ -55,6 +55,23 @@ def test_what_will_not_pass_is_asked_once_and_gives_no_verdict(response, word, m
     assert hosts == ["judge"] and clock.naps == [] and KEY not in scores.reasons[0]
 
 
+@pytest.mark.parametrize(
+    "response",
+    [
+        httpx.Response(404, text=" " * (4096 - len(KEY) + 1) + KEY),
+        httpx.Response(200, json={"choices": [{"message": {"content": f"Bearer {KEY}"}}]}),
+        httpx.Response(200, json={"choices": [{"message": {"content": "{}"}, "finish_reason": KEY}]}),
+    ],
+)
+def test_a_server_that_echoes_the_key_puts_no_part_of_it_on_record(response, monkeypatch, tmp_path):
+    monkeypatch.setenv("JUDGE_KEY", KEY)
+    judge, _ = make_judge(says(response), api_key_env="JUDGE_KEY", cache=tmp_path / "judge.sqlite")
+    scores = judge.score(["q"], ["x"])
+    judge.close()
+    files = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert KEY[:-1] not in scores.reasons[0] and KEY.encode() not in files
+
+
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 599])
 def test_what_may_pass_is_asked_again_with_growing_pauses(status):
     judge, clock = make_judge(says(*[httpx.Response(status)] * 3, 10))
