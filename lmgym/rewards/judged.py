@@ -164,7 +164,8 @@ class WinRate(Term):
         prompts, responses = [prompt_of(row) for row in transcripts], [row.response for row in transcripts]
         if isinstance(self.judge, ComparingJudge):
             return self.judge.win_rates(prompts, responses, references)
-        both = np.asarray(self.judge.score([*prompts, *prompts], [*responses, *references]), np.float64)
+        texts = [plain(text) for text in (*responses, *references)]  # no response says who speaks
+        both = np.asarray(self.judge.score([*prompts, *prompts], texts), np.float64)
         ours, theirs = both[: len(prompts)], both[len(prompts) :]
         failed = ~(np.isfinite(ours) & np.isfinite(theirs))
         difference = np.where(failed, 0.0, ours) - np.where(failed, 0.0, theirs)

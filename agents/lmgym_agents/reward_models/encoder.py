@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedModel
 
-from lmgym.conversation import has_marks, plain, readable
+from lmgym.conversation import readable
 from lmgym.errors import InvalidValueError, ModelError
 from lmgym.seeding import make_generator
 from lmgym_agents.accumulate import micro_batches
@@ -33,6 +33,7 @@ from lmgym_agents.packaged_models import packaged_model
 from lmgym_agents.reward_models.description import Description, read_description
 from lmgym_agents.reward_models.scorer import Floats, ScoreStatistics, score_texts
 from lmgym_agents.reward_models.sentence_tokenizer import SentenceTokenizer
+from lmgym_agents.reward_models.token_rows import split_at_last_reply
 
 HEAD_FILE = "head.safetensors"
 _MAX_HEAD_BYTES = 1 << 28
@@ -112,14 +113,14 @@ class EncoderRewardModel:
         """See ``TrainableScorer``; does something only while the encoder is frozen."""
         if not self.is_frozen:
             return
-        texts = sorted({*map(_said, prompts), *map(_written, responses)} - self.known.keys())
+        texts = sorted({text for pair in _pairs(prompts, responses) for text in pair} - self.known.keys())
         if texts:
             with torch.no_grad():
                 self.known.update(zip(texts, self._embed(texts).cpu().unbind(), strict=True))
 
     def make_rows(self, prompts: Sequence[str], responses: Sequence[str]) -> EncoderRows:
         """See ``TrainableScorer``."""
-        pairs = [(_said(prompt), _written(text)) for prompt, text in zip(prompts, responses, strict=True)]
+        pairs = _pairs(prompts, responses)
         lengths = [
             sum(1 if text in self.known else self.sentences.count(text) for text in pair) for pair in pairs
         ]
@@ -289,5 +290,7 @@ def _said(prompt: str) -> str:
     return readable(prompt)
 
 
-def _written(response: str) -> str:
-    return plain(response) if has_marks(response) else response
+def _pairs(prompts: Sequence[str], responses: Sequence[str]) -> list[tuple[str, str]]:
+    """Returns what the encoder reads of prompts and responses."""
+    split = [split_at_last_reply(prompt, text) for prompt, text in zip(prompts, responses, strict=True)]
+    return [(_said(prompt), response) for prompt, response in split]

@@ -17,6 +17,7 @@ from typing import Self
 
 import numpy as np
 
+from lmgym.conversation import plain
 from lmgym.errors import InvalidValueError
 from lmgym.records import Scores, Transcript
 from lmgym.rewards import Pay
@@ -102,9 +103,11 @@ def split_last_turn(transcript: Transcript) -> tuple[str, str]:
     """Returns what was said before the agent's last turn, and that turn ("" if there is none)."""
     turns = transcript.turns
     last = max((place for place, turn in enumerate(turns) if turn.role == "agent"), default=None)
+    # What an agent wrote can't say who speaks; environments see to that too.
+    said = [plain(turn.text) if turn.role == "agent" else turn.text for turn in turns]
     if last is None:
-        return transcript.problem.prompt + "".join(turn.text for turn in turns), ""
-    return transcript.problem.prompt + "".join(turn.text for turn in turns[:last]), turns[last].text
+        return transcript.problem.prompt + "".join(said), ""
+    return transcript.problem.prompt + "".join(said[:last]), said[last]
 
 
 def load_learned_reward(folder: str | Path) -> LearnedReward:

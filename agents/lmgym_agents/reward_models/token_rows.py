@@ -6,14 +6,17 @@ too long loses the beginning of its prompt, then of its response; never the end,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
 
-from lmgym.conversation import plain
+from lmgym.conversation import AGENT, END, MARKS, USER, has_marks, plain
 from lmgym.tokenization import TextTokenizer
+
+_REPLY: Final = re.compile(f"({END}{USER}[^{MARKS}]*{END}{AGENT})")
 
 
 class RewardRows(NamedTuple):
@@ -37,7 +40,7 @@ def encode_rows(
 ) -> RewardRows:
     """Returns the rows of responses, of at most ``max_tokens`` tokens each.
 
-    Marks of conversations in a response are text like any other: a response can't begin a new turn.
+    Of a response of several turns the last one is judged; see ``split_at_last_reply``.
 
     Args:
         tokenizer: of the model.
@@ -49,8 +52,11 @@ def encode_rows(
     # A token holds at most so many characters: what is cut off here could not have been seen anyway, and a
     # text of any length costs bounded time.
     window = max_tokens * tokenizer.max_token_chars
-    heads = tokenizer.encode_batch([prompt[-window:] for prompt in prompts])
-    tails = tokenizer.encode_batch([plain(response[-window:]) for response in responses])
+    texts = [
+        split_at_last_reply(prompt, response) for prompt, response in zip(prompts, responses, strict=True)
+    ]
+    heads = tokenizer.encode_batch([prompt[-window:] for prompt, _ in texts])
+    tails = tokenizer.encode_batch([response[-window:] for _, response in texts])
     prefix, end = list(tokenizer.prefix_ids), tokenizer.end_id
     rows = []
     for head, tail in zip(heads, tails, strict=True):
@@ -62,3 +68,17 @@ def encode_rows(
     for place, row in enumerate(rows):
         table[place, : len(row)] = torch.tensor(row)
     return RewardRows(table, lengths)
+
+
+def split_at_last_reply(prompt: str, response: str) -> tuple[str, str]:
+    """Returns what was said before the last turn of a response, and that turn, without marks.
+
+    Preferences hold a whole episode as one response, the replies to it included; rewards judge each turn
+    given those before it. Both have to look the same to a model. All other marks in a response are text like
+    any other.
+    """
+    if not has_marks(response):
+        return prompt, response
+    pieces = _REPLY.split(response)  # every second one is a reply
+    said = [piece if place % 2 else plain(piece) for place, piece in enumerate(pieces)]
+    return prompt + "".join(said[:-1]), said[-1]
