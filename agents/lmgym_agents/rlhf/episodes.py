@@ -13,12 +13,16 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
+import numpy as np
+
 from lmgym.envs.replies import encode_replies
+from lmgym.errors import EmptyProblemSetError
 from lmgym.records import Problem, Transcript, Turn
-from lmgym.seeding import make_key
+from lmgym.seeding import make_generator, make_key
 from lmgym.tasks.base import Task
+from lmgym_agents.demonstrations import Rows
 from lmgym_agents.engine import Engine
-from lmgym_agents.preference_rows import TokenRow
+from lmgym_agents.preference_rows import TokenRow, stack_rows
 from lmgym_agents.sampling import SamplingParams
 from lmgym_agents.search.completion import checked_params, complete, problem_stream
 from lmgym_agents.search.states import SearchState, Transitions
@@ -144,3 +148,34 @@ def read_episodes(lines: Sequence[str], task: Task) -> list[Episode]:
     return [
         Episode.from_json(line, problems[address]) for line, address in zip(lines, addresses, strict=True)
     ]
+
+
+class EpisodeRows:
+    """The tokens of episodes as they were sampled, in a new random order every epoch; a ``DataSource``.
+
+    What its budget cut has no end token, so that imitation does not learn to stop there.
+    """
+
+    def __init__(self, episodes: Sequence[Episode], *, seed: int = 0) -> None:
+        """Keeps the rows.
+
+        Raises:
+            EmptyProblemSetError: no episode.
+        """
+        if not episodes:
+            raise EmptyProblemSetError("there is no episode to imitate.")
+        self._rows = [episode.row for episode in episodes]
+        self._seed = seed
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def rows(self, step: int, count: int) -> Rows:
+        """Returns the rows of a step; a batch may reach into the next epoch."""
+        epochs, offsets = np.divmod(np.arange(step * count, (step + 1) * count), len(self._rows))
+        orders = {
+            epoch: make_generator(self._seed, "epoch", epoch).permutation(len(self._rows))
+            for epoch in np.unique(epochs).tolist()
+        }
+        places = [orders[e][offset] for e, offset in zip(epochs.tolist(), offsets.tolist(), strict=True)]
+        return stack_rows([self._rows[place] for place in places])

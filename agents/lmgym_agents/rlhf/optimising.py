@@ -7,7 +7,6 @@ Left out: where the reward comes from (``rlhf.proxy``).
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,13 +19,13 @@ from lmgym.tokenization import TextTokenizer
 from lmgym_agents.algorithms.dpo import DPO
 from lmgym_agents.algorithms.ppo import PPO
 from lmgym_agents.algorithms.sft import SFT
-from lmgym_agents.demonstrations import FileDemonstrations, TaskDemonstrations
+from lmgym_agents.demonstrations import TaskDemonstrations
 from lmgym_agents.policy import Policy
 from lmgym_agents.preference_rows import PreferenceRows
 from lmgym_agents.reference import Reference
 from lmgym_agents.reward_models.pairs import split_by_prompt
 from lmgym_agents.rlhf.chunked_work import Chunk, ChunkedWork
-from lmgym_agents.rlhf.episodes import sample_episodes
+from lmgym_agents.rlhf.episodes import EpisodeRows, read_episodes, sample_episodes
 from lmgym_agents.rlhf.feedback import collected_episodes
 from lmgym_agents.rlhf.measurement import choose_best
 from lmgym_agents.rlhf.measuring import Floats, gold_of, proxy_of
@@ -111,8 +110,7 @@ def make_selection(run: Run, number: int, policy: Policy, reward: Reward) -> Chu
         )  # fmt: skip
         best = choose_best(run, groups, reward)
         proxy, gold = proxy_of(reward, run.task, best), gold_of(run.task, best)
-        lines = [json.dumps({"prompt": one.problem.prompt, "response": one.response}) for one in best]
-        return lines, {"proxy": _mean(proxy), "gold": _mean(gold)}
+        return [one.to_json() for one in best], {"proxy": _mean(proxy), "gold": _mean(gold)}
 
     return ChunkedWork(-(-options.num_prompts // chunk_prompts), select)
 
@@ -120,7 +118,7 @@ def make_selection(run: Run, number: int, policy: Policy, reward: Reward) -> Chu
 def make_imitation(run: Run, number: int, policy: Policy) -> SFT:
     """Returns the imitation of the best responses of a round."""
     seed = run.seed("imitation", number)
-    data = FileDemonstrations(run.path / best_file(number), run.tokenizer, seed=seed)
+    data = EpisodeRows(read_episodes(run.read_lines(best_file(number)), run.task), seed=seed)
     config = dataclasses.replace(run.config.best_of_n.imitation, seed=seed)
     return SFT(policy, data, config, on_message=run.display.say)
 
