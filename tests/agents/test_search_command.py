@@ -155,3 +155,15 @@ def test_drawing_is_refused_without_a_tree_or_a_place(tmp_path):
         Search(search=SearchOptions(method="levin"), draw=0)
     with pytest.raises(InvalidValueError, match="num_problems"):
         Search(num_problems=0)
+
+
+def test_conversations_are_shown_without_marks(capsys):
+    config = Search(
+        env=EnvOptions(env="lmgym/Chat-v0"),
+        model=ModelOptions(model="nano", device="cpu", threads=torch.get_num_threads()),
+        search=SearchOptions(method="best_of_n", max_tokens=24, samples=2),
+        num_problems=1,
+    )
+    assert run_search(config) == 0
+    said = capsys.readouterr().out
+    assert "System: " in said and "fdd0" not in said

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from lmgym.conversation import readable
 from lmgym.errors import InvalidValueError
 from lmgym.records import Problem, Verdict
 from lmgym_agents.commands.search_methods import SAMPLING, SearchOptions, SearchParts, make_method
@@ -292,7 +293,14 @@ def _finite(value: float | None) -> float | None:
 
 
 def _pick(rows: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:
-    shown = [{**row, "continuation": "".join(turn["text"] for turn in row["turns"])} for row in rows]
+    shown = [
+        {
+            **row,
+            "prompt": readable(row["prompt"]),
+            "continuation": readable("".join(turn["text"] for turn in row["turns"])),
+        }
+        for row in rows
+    ]
     half = (count + 1) // 2
     right = [row for row in shown if row["success"]][:half]
     return right + [row for row in shown if not row["success"]][: count - len(right)]
