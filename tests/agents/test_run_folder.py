@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from safetensors import SafetensorError
 
 from lmgym_agents.errors import ResumeError, RunFolderError
 from lmgym_agents.runs.config import check_same_config, list_differences, to_plain
@@ -252,6 +253,18 @@ def test_files_are_replaced_whole_or_not_at_all(tmp_path):
         run._files = FaultyFiles()
         run.write_json("x.json", ["é\ud800"])
         assert "é" in (run.path / "x.json").read_text("utf-8")
+
+
+def test_a_full_disk_is_an_error_of_the_disk_also_where_tensors_are_written(tmp_path):
+    def write(part):
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    with (
+        RunFolder(tmp_path / "run", Config()) as run,
+        pytest.raises(OSError, match="No space left") as raised,
+    ):
+        run.write_folder("model", write)
+    assert raised.value.errno == errno.EIO
 
 
 def test_folders_are_replaced_whole(tmp_path):

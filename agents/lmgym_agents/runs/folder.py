@@ -17,12 +17,15 @@ and then only with the configuration it was begun with.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Callable, Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
+
+from safetensors import SafetensorError
 
 from lmgym.errors import LmgymError
 from lmgym_agents.errors import CheckpointError, ResumeError, RunFolderError
@@ -111,7 +114,10 @@ class RunFolder:
             if leftover.exists():
                 self._files.remove(leftover)
         self._files.make_folder(part)
-        write(part)
+        try:
+            write(part)
+        except SafetensorError as error:  # the library wraps the operating system's error in its own
+            raise OSError(errno.EIO, f"writing tensors failed: {error}", str(part)) from error
         for parent, _, names in os.walk(part):
             for file_name in names:
                 self._files.sync(Path(parent, file_name))
