@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -37,6 +37,19 @@ class PairRows(NamedTuple):
     """bool[B], True: neither was preferred."""
     number: Tensor
     """int64[B], which pair of the data set."""
+
+
+_REASONS: Final = {
+    "no_verdict": "preferences without a verdict",
+    "tie": "ties (--ties half learns from them)",
+    "equal": "pairs of two equal responses",
+    "too_long": "pairs longer than --max-tokens",
+}
+
+
+def show_left_out(left_out: Mapping[str, int]) -> str:
+    """Returns ``PreferenceRows.left_out`` in words, "" where nothing was left out."""
+    return ", ".join(f"{count} {_REASONS[name]}" for name, count in left_out.items() if count)
 
 
 class PreferenceRows:
@@ -79,9 +92,9 @@ class PreferenceRows:
                 if reason:
                     self.left_out[reason] += 1
         if not self._pairs:
+            why = show_left_out(self.left_out) or "nothing"
             raise EmptyProblemSetError(
-                f"{len(preferences)} preferences hold no pair to learn from; left out: "
-                f"{ {name: count for name, count in self.left_out.items() if count} }."
+                f"{len(preferences)} preferences hold no pair to learn from; left out: {why}."
             )
 
     def __len__(self) -> int:

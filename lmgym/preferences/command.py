@@ -21,7 +21,12 @@ from rich.table import Table
 from lmgym.errors import EmptyProblemSetError
 from lmgym.preferences.agreement import Agreement, Estimate, measure_agreement, measure_pairwise
 from lmgym.preferences.biases import Share, first_wins, gold_wins, longer_wins, says_the_same
-from lmgym.preferences.formats import iterate_preferences_as, read_preferences_as, write_preferences
+from lmgym.preferences.formats import (
+    explain_empty,
+    iterate_preferences_as,
+    read_preferences_as,
+    write_preferences,
+)
 from lmgym.preferences.record import Preference
 
 MAX_PAIRS_OF_RATERS: Final = 15
@@ -113,7 +118,7 @@ def run_preferences(config: PreferencesConfig) -> None:
 def show(config: ShowConfig) -> None:
     """Prints what a file holds."""
     found = read_preferences_as(config.format, config.file)
-    _check_some(found, found.skipped, config.file)
+    _check_some(found, found.skipped, config.file, config.format)
     summary = summarise(found, found.skipped, seed=config.seed)
     if config.json:
         print(json.dumps(_plain(summary)))
@@ -130,7 +135,7 @@ def convert(config: ConvertConfig) -> None:
     skipped: Counter[str] = Counter()
     records = iterate_preferences_as(config.source, config.file, annotator=config.annotator, skipped=skipped)
     first = list(itertools.islice(records, 1))
-    _check_some(first, skipped, config.file)
+    _check_some(first, skipped, config.file, config.source)
     written = write_preferences(itertools.chain(first, records), config.target, config.out)
     console = _make_console()
     console.print(f"{written.num_preferences} preferences read, {written.num_rows} rows written.")
@@ -162,10 +167,10 @@ def summarise(preferences: Sequence[Preference], skipped: Counter[str], *, seed:
     )
 
 
-def _check_some(found: Sequence[Preference], skipped: Counter[str], path: Path) -> None:
+def _check_some(found: Sequence[Preference], skipped: Counter[str], path: Path, format: str) -> None:
     if not found:
-        why = ", ".join(f"{count} x {reason}" for reason, count in skipped.items())
-        raise EmptyProblemSetError(f"{path} holds no preferences ({_visible(why) or 'it is empty'}).")
+        reasons = {_visible(reason): count for reason, count in skipped.items()}
+        raise EmptyProblemSetError(explain_empty(path, format, reasons))
 
 
 def _show_counts(summary: Summary) -> Table:

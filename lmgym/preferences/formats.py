@@ -14,7 +14,7 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple, cast
 
@@ -194,6 +194,23 @@ def write_preferences(preferences: Iterable[Preference], format: str, path: str 
         with contextlib.suppress(FileNotFoundError):
             part.unlink()
     return Written(counts["preferences"], counts["rows"], +left_out)
+
+
+def explain_empty(path: str | Path, format: str, skipped: Mapping[str, int]) -> str:
+    """Returns why a file gave no preferences, for a message: the reasons, and the format that it has."""
+    why = ", ".join(f"{count} x {reason}" for reason, count in skipped.items()) or "it is empty"
+    other = next((name for name in FORMATS if name != format and _has_row(name, path)), None)
+    hint = f" It can be read as {other!r}: give that as its format." if other else ""
+    if not other and skipped:
+        hint = f" Formats: {', '.join(FORMATS)}."
+    return f"{path} holds no preferences in the format {format!r} ({why}).{hint}"
+
+
+def _has_row(format: str, path: str | Path) -> bool:
+    try:
+        return next(iterate_preferences_as(format, path, skipped=Counter()), None) is not None
+    except InvalidValueError:  # no JSON list, for example
+        return False
 
 
 def find_format(name: str) -> Format:

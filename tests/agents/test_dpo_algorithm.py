@@ -72,7 +72,7 @@ def test_what_gives_no_pair_is_counted():
     assert len(data) == 2 and data.num_ties == 0
     assert +data.left_out == {"tie": 1, "equal": 1, "no_verdict": 1, "too_long": 1}
     assert PreferenceRows(preferences, TOKENIZER, with_ties=True).num_ties == 1
-    with pytest.raises(EmptyProblemSetError, match="no_verdict"):
+    with pytest.raises(EmptyProblemSetError, match="without a verdict"):
         PreferenceRows(preferences[2:3], TOKENIZER)
 
 
@@ -169,6 +169,21 @@ def test_a_restored_run_goes_on_bit_for_bit(stop):
     assert begun + [update.metrics for update in second.iterations()] == expected
     for name, tensor in whole.policy.state_dict().items():
         assert torch.equal(second.policy.state_dict()[name], tensor), name
+
+
+def test_the_held_out_margin_is_measured_from_the_reference_and_without_ties():
+    policy, reference = make_policy(1), make_policy(2)
+    pairs = [prefer("7!", "aab", "b"), prefer("8!", "a", "b", ranks=(0, 0))]
+    held_out = PreferenceRows(pairs, TOKENIZER, with_ties=True)
+    metrics = (
+        make_dpo(policy, held_out=held_out, reference=reference, iterations=1, beta=0.3).iterate().metrics
+    )
+    h = sum(
+        sign * (slow_logp(policy, "7!", text)[0] - slow_logp(reference, "7!", text)[0])
+        for text, sign in (("aab", 1), ("b", -1))
+    )
+    assert metrics["held_out/margin"] == pytest.approx(0.3 * h, rel=1e-4)
+    assert metrics["held_out/accuracy"] == float(h > 0)
 
 
 def test_it_learns_what_is_preferred_and_so_on_held_out_prompts():

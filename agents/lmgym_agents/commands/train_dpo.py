@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,15 +14,15 @@ from rich.console import Console
 
 from lmgym.chat_template import make_chat_tokenizer
 from lmgym.conversation import has_marks
-from lmgym.errors import InvalidValueError, UnknownNameError
+from lmgym.errors import EmptyProblemSetError, InvalidValueError, UnknownNameError
 from lmgym.preferences import Preference
-from lmgym.preferences.formats import FORMATS, read_preferences_as
+from lmgym.preferences.formats import FORMATS, explain_empty, read_preferences_as
 from lmgym.tokenization import TextTokenizer
 from lmgym_agents.algorithms.dpo import DPO
 from lmgym_agents.algorithms.dpo_config import DPOConfig
 from lmgym_agents.commands.train import hash_weights
 from lmgym_agents.models import save_policy
-from lmgym_agents.preference_rows import PreferenceRows
+from lmgym_agents.preference_rows import PreferenceRows, show_left_out
 from lmgym_agents.report.curves import draw_curves
 from lmgym_agents.reward_models.pairs import split_by_prompt
 from lmgym_agents.rlhf.optimising import make_held_out
@@ -71,7 +72,9 @@ def train_dpo(config: TrainDPO) -> int:
         LmgymError: something that was asked for is not to be had; the message says what is allowed.
     """
     seed = config.dpo.seed
-    preferences = list(read_preferences_as(config.format, config.data))
+    preferences = read_preferences_as(config.format, config.data)
+    if not preferences:
+        raise EmptyProblemSetError(explain_empty(config.data, config.format, preferences.skipped))
     tokenizer = config.model.make_tokenizer()
     if any(has_marks(record.prompt) for record in preferences):
         tokenizer = make_chat_tokenizer(tokenizer)
@@ -81,11 +84,17 @@ def train_dpo(config: TrainDPO) -> int:
     # The folder's own place and the wish to resume say nothing about what is learned.
     plain["folder"].pop("out")
     plain["folder"].pop("resume")
-    plain["identity"] = {"tokenizer": tokenizer.fingerprint, "first_weights": hash_weights(policy)}
+    with config.data.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    plain["identity"] = {
+        "preferences": digest, "tokenizer": tokenizer.fingerprint, "first_weights": hash_weights(policy),
+    }  # fmt: skip
     path = config.folder.choose(f"{config.data.stem}-dpo-seed{seed}")
     with RunFolder(path, plain, resume=config.folder.resume) as run, TrainingDisplay() as display:
         display.say(f"Run folder: {run.path}")
-        left_out = {name: count for name, count in train.left_out.items() if count}
+        for reason, count in preferences.skipped.items():
+            display.say(f"Left out: {count} rows ({reason})")
+        left_out = show_left_out(train.left_out) or "nothing"
         display.say(f"{len(train)} pairs to learn from, {train.num_ties} of them ties; left out: {left_out}")
         dpo = DPO(policy, train, config.dpo, held_out=held_out, on_message=display.say)
 

@@ -100,6 +100,8 @@ def test_the_real_file_there_and_back(tmp_path, capsys):
         (["show", "none.jsonl"], "none.jsonl"),
         (["show", "empty.jsonl"], "holds no preferences"),
         (["show", "odd.jsonl", "--format", "trl"], "1 x not an object"),
+        (["show", "odd.jsonl", "--format", "trl"], "Formats: lmgym, hh-rlhf, trl"),
+        (["show", "trl.jsonl"], "in the format 'lmgym' (1 x no record). It can be read as 'trl'"),
         (["convert", "odd.jsonl", "out", "--from", "trl", "--to", "hh-rlhf"], "1 x not an object"),
         (["convert", "good.jsonl", "good.jsonl", "--from", "lmgym", "--to", "trl"], "exists"),
         (["convert", "good.jsonl", "out", "--from", "lmgym", "--to", "qa_feedback"], "only be read"),
@@ -110,6 +112,7 @@ def test_mistakes_are_one_message(words, message, tmp_path, monkeypatch, capsys)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.jsonl").touch()
     (tmp_path / "odd.jsonl").write_text("[]\n")
+    (tmp_path / "trl.jsonl").write_text('{"prompt": "p", "chosen": "a", "rejected": "b"}\n')
     write_preferences([Preference("p", ("a", "b"), "x", (0, 1), None, TIME)], "lmgym", "good.jsonl")
     before = sorted(item.name for item in tmp_path.iterdir())
     assert main(["preferences", *words]) == 2
