@@ -16,13 +16,16 @@ def test_a_mutant_still_fits_its_file_and_names_tests_that_exist(mutant):
     assert mutant.count() == 1
     assert mutant.new != mutant.old
     text = (ROOT / mutant.file).read_text("utf-8")
-    ast.parse(text.replace(mutant.old, mutant.new))  # the bug is one of meaning, not of grammar
+    if mutant.file.endswith(".py"):
+        ast.parse(text.replace(mutant.old, mutant.new))  # the bug is one of meaning, not of grammar
     assert mutant.kind in KINDS
     assert mutant.tests
     for test in mutant.tests:
         path, _, name = test.partition("::")
         assert (ROOT / path).exists(), path
-        assert not name or f"def {name.split('[')[0]}(" in (ROOT / path).read_text("utf-8"), test
+        assert not name or f"def {name.split('[')[0].split('::')[-1]}(" in (ROOT / path).read_text("utf-8"), (
+            test
+        )
 
 
 def test_names_are_unique():
@@ -30,4 +33,4 @@ def test_names_are_unique():
 
 
 def test_every_kind_of_bug_is_planted():
-    assert {mutant.kind for mutant in MUTANTS} == set(KINDS) == set(range(1, 29))
+    assert {mutant.kind for mutant in MUTANTS} == set(KINDS) == set(range(1, 47))

@@ -56,6 +56,14 @@ def test_by_hand():
     assert loss.stats["accuracy"].item() == 1.5  # one right, one half right
 
 
+def test_ties_are_no_part_of_the_accuracy():
+    ties = torch.tensor([True, False, True])
+    loss = preference_loss(
+        double(2.0, 0.0, 1.0), double(1.0, 1.0, 1.0), denominator=3.0, is_tie=ties, tie_loss="half"
+    )
+    assert [loss.stats[name].item() for name in ("accuracy", "score_gap", "num_tokens")] == [0.0, -1.0, 1]
+
+
 def test_davidson_by_hand():
     # Equal scores and ν = 2: win, lose and tie have chances 1/4, 1/4 and 1/2.
     pair = double(0.7), double(0.7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 
 import numpy as np
@@ -137,6 +138,26 @@ def test_early_stopping_keeps_the_weights_of_the_lowest_loss(tmp_path):
     assert losses.index(min(losses)) + 1 == training.best_iteration == len(losses) - 3
     assert all((part == kept[name]).all() for name, part in weights(training).items())
     assert list(training.iterations()) == []  # it is over
+
+
+def test_a_resumed_run_stops_early_where_an_unbroken_one_does(tmp_path):
+    turned = [
+        pair._replace(better=pair.worse, worse=pair.better) for pair in make_pairs(30) if not pair.is_tie
+    ]
+    options = {"iterations": 50, "evaluate_every": 1, "patience": 3, "learning_rate": 1e-2}
+
+    def begin():
+        return make_training(make_lm(tmp_path, max_tokens=32), validation=turned, **options)
+
+    whole, first, second = begin(), begin(), begin()
+    num_steps = len(list(whole.iterations()))
+    for _ in range(whole.best_iteration + 1):  # one evaluation behind the best one
+        first.iterate()
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    assert whole.best_iteration + 1 + len(list(second.iterations())) == num_steps
+    assert (second.best_iteration, second.best_loss) == (whole.best_iteration, whole.best_loss)
+    ours, theirs = weights(second), weights(whole)
+    assert all((ours[name] == theirs[name]).all() for name in theirs)
 
 
 def test_without_patience_it_goes_on_and_keeps_the_best_all_the_same(tmp_path):

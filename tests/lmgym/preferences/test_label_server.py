@@ -64,7 +64,9 @@ class TestWhatIsAnswered:
         for name in ("", "page.js", "server.js", "text.js", "style.css"):
             text = client.get(f"{client.folder}/{name}").body.decode()
             assert not re.search(
-                r"https?:|innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b", text
+                r"https?:|innerHTML|outerHTML|insertAdjacentHTML|document\.write|createContextualFragment"
+                r"|DOMParser|parseFromString|setHTML|srcdoc|\beval\b|\bFunction\(",
+                text,
             )
 
     @pytest.mark.parametrize(
