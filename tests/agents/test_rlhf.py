@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from lmgym.errors import InvalidValueError
+from lmgym.errors import EmptyProblemSetError, InvalidValueError, LmgymError
 from lmgym.preferences import Judgement, PreferenceLog, read_preferences
 from lmgym.preferences.annotators import Comparison, make_record
 from lmgym.records import Scores
@@ -23,9 +24,11 @@ from lmgym_agents.algorithms.ppo_config import PPOConfig
 from lmgym_agents.algorithms.reward_model_config import RewardModelConfig
 from lmgym_agents.algorithms.sft import SFTConfig
 from lmgym_agents.engine import Engine
+from lmgym_agents.errors import ResumeError
 from lmgym_agents.models import load_policy, make_tiny_model
 from lmgym_agents.policy import Policy
 from lmgym_agents.report.rlhf_picture import draw_rlhf
+from lmgym_agents.reward_models.loading import load_reward_model
 from lmgym_agents.rlhf import RLHFConfig, run_rlhf
 from lmgym_agents.rlhf.config import (
     BestOfNOptions,
@@ -35,7 +38,7 @@ from lmgym_agents.rlhf.config import (
     ProxyOptions,
 )
 from lmgym_agents.rlhf.episodes import read_episodes, sample_episodes
-from lmgym_agents.rlhf.feedback import make_comparisons
+from lmgym_agents.rlhf.feedback import LOG, make_comparisons
 from lmgym_agents.rlhf.measuring import describe, gold_of, logps_of, proxy_of, variety, wins
 from lmgym_agents.rlhf.pipeline import WAITING
 from lmgym_agents.rlhf.watched import Watched
@@ -193,26 +196,28 @@ def test_sources_and_optimisers_plug_into_the_same_place(tmp_path, annotator, op
 def test_a_judge_stands_where_simulated_raters_do(tmp_path, monkeypatch):
     given = {}
 
-    class Shortest:
-        name = "shortest"
+    class Alphabet:
+        name = "alphabet"
 
         def annotate(self, comparisons):
-            lengths = [[len(text) for text in one.responses] for one in comparisons]
-            return [Judgement(tuple(row)) if row[0] != row[1] else Judgement(None) for row in lengths]
+            is_first_better = [one.responses[0] < one.responses[1] for one in comparisons]
+            return [Judgement((0, 1)) if better else Judgement(None) for better in is_first_better]
 
     def make_judge(spec, **options):
         given.update(spec=spec, **options)
-        return Shortest()
+        return Alphabet()
 
     monkeypatch.setattr("lmgym_agents.rlhf.feedback.make_judge", make_judge)
-    feedback = {"annotator": "judge", "judge": "local:x", "constitution": tmp_path / "principles.txt"}
+    judge, principles = f"local:{tmp_path}", tmp_path / "principles.txt"
+    principles.write_text("1. The answer is short.\n")
+    feedback = {"annotator": "judge", "judge": judge, "constitution": principles}
     result = run_rlhf(make_config(tmp_path / "run", feedback=feedback, optimise="dpo"))
     records = read_preferences(tmp_path / "run" / "preferences.jsonl")
-    assert {record.annotator for record in records} == {"shortest"}
+    assert {record.annotator for record in records} == {"alphabet"}
     asked = sum(record.get("comparisons", 0) for record in result.records)
     unjudged = sum(record.get("no_verdict", 0) for record in result.records)
     assert asked == len(records) and unjudged == sum(record.ranks is None for record in records)
-    assert given["spec"] == "local:x" and given["constitution"] == tmp_path / "principles.txt"
+    assert given["spec"] == judge and given["constitution"] == principles
 
 
 def test_rounds_ensembles_and_a_bonus(tmp_path):
@@ -406,3 +411,56 @@ def test_annotators_that_lack_what_they_need_are_refused(tmp_path):
                 tmp_path / "run", proxy={"bonus": ("length",)}, feedback={"annotator": "ground-truth"}
             )
         )
+
+
+@pytest.mark.parametrize(
+    ("options", "feedback", "proxy", "message"),
+    [
+        ({}, {"noise": 3.0}, {}, "noise"),
+        ({}, {"tie_margin": -1.0}, {}, "tie_margin"),
+        ({}, {"annotator": "judge", "judge": "foo"}, {}, "judge must be local:FOLDER"),
+        ({}, {"annotator": "judge", "judge": "local:none"}, {}, "no model at 'none'"),
+        ({}, {"annotator": "judge", "judge": "http://h/v1#m", "constitution": Path("none")}, {}, "none"),
+        ({}, {"annotator": "file", "preferences": Path("none.jsonl")}, {}, "none.jsonl"),
+        ({}, {}, {"bonus": ("lenght=-0.01",)}, "Did you mean 'length'"),
+        ({}, {}, {"bonus": ("length",)}, "REWARD=WEIGHT"),
+        ({}, {}, {"reward_backbone": "nanno"}, "reward-backbone is 'nanno'"),
+        ({"measure": MeasureOptions(eval_split="tset")}, {}, {}, "Did you mean 'test'"),
+        ({"model": ModelOptions(model="nano", tokenizer="bpe:5")}, {}, {}, "size from 258"),
+        ({"env": EnvOptions(env="lmgym/Guess-v0"), "optimise": "best-of-n"}, {}, {}, "several turns"),
+    ],
+)
+def test_a_mistake_is_found_before_anything_is_made(options, feedback, proxy, message, tmp_path):
+    config = make_config(tmp_path / "run", feedback=feedback, proxy=proxy, **options)
+    with pytest.raises(LmgymError, match=message):
+        run_rlhf(config)
+    assert not (tmp_path / "run").exists()
+
+
+def test_ties_alone_teach_no_reward(tmp_path):
+    with pytest.raises(EmptyProblemSetError, match="no verdict says which response is better"):
+        run_rlhf(make_config(tmp_path / "run", feedback={"tie_margin": 10.0}))
+
+
+def test_people_must_judge_something():
+    with pytest.raises(InvalidValueError, match="min-verdicts is -3"):
+        FeedbackOptions(annotator="human", min_verdicts=-3)
+
+
+def test_a_reward_model_reads_with_the_tokenizer_of_its_own_backbone(tmp_path):
+    first = run_rlhf(make_config(tmp_path / "first", optimise="dpo"))
+    proxy = {"reward_backbone": str(first.path / "model")}
+    model = ModelOptions(model="nano", tokenizer="bpe:300", device="cpu", threads=1)
+    done = run_rlhf(make_config(tmp_path / "run", proxy=proxy, model=model))
+    scorer = load_reward_model(done.path / "reward_model")
+    assert scorer.tokenizer.vocab_size == load_policy(first.path / "model").model.config.vocab_size
+
+
+def test_other_preferences_are_refused_on_resume(tmp_path):
+    done = run_rlhf(make_config(tmp_path / "first", optimise="dpo"))
+    said = done.path / LOG
+    feedback = {"annotator": "file", "preferences": said}
+    run_rlhf(make_config(tmp_path / "run", feedback=feedback, optimise="dpo"))
+    said.write_text("".join(reversed(said.read_text().splitlines(keepends=True))))
+    with pytest.raises(ResumeError, match="preferences"):
+        run_rlhf(make_config(tmp_path / "run", feedback=feedback, optimise="dpo", resume=True))

@@ -12,7 +12,7 @@ import torch
 
 from lmgym.errors import InvalidValueError, ModelError
 from lmgym.judges import Judge
-from lmgym.judges.constitution import Constitution
+from lmgym.judges.constitution import Constitution, as_constitution
 from lmgym.judges.endpoint import EndpointJudge
 from lmgym.rewards.judged import Judged
 from lmgym.tokenization import make_tokenizer
@@ -68,11 +68,32 @@ def make_judged_reward(spec: str) -> Judged:
     return Judged(make_judge(spec))
 
 
-def _make_local(name: str, *, constitution: Any, device: str, **options: Any) -> LocalJudge:
+def check_judge(
+    spec: str, *, constitution: Constitution | str | Path | None = None, api_key_env: str | None = None
+) -> None:
+    """Checks what ``make_judge`` is to be given, in an instant: no weights are loaded, no server is asked.
+
+    Raises:
+        LmgymError: as ``make_judge`` would; but weights may still turn out damaged.
+    """
+    kind, colon, rest = spec.partition(":")
+    if kind == "local" and colon and rest:
+        _find_local(rest)
+        as_constitution(constitution)
+    else:
+        make_judge(spec, constitution=constitution, api_key_env=api_key_env)
+
+
+def _find_local(name: str) -> Path:
     path = packaged_model(name) if name in PACKAGED_MODELS else Path(name)
     if not path.exists():
         packaged = ", ".join(PACKAGED_MODELS)
         raise ModelError(f"no model at {name!r}: no such folder or file, and no packaged model ({packaged}).")
+    return path
+
+
+def _make_local(name: str, *, constitution: Any, device: str, **options: Any) -> LocalJudge:
+    path = _find_local(name)
     gguf = find_gguf(path, None)
     folder = convert_gguf(gguf, torch.float32) if gguf is not None else path
     tokenizer = make_tokenizer(str(folder))

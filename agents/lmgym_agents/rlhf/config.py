@@ -9,7 +9,8 @@ from typing import Annotated, Literal, get_args
 
 import tyro
 
-from lmgym.errors import InvalidValueError
+from lmgym.errors import InvalidValueError, UnknownNameError
+from lmgym.preferences.formats import FORMATS
 from lmgym_agents.algorithms.dpo_config import DPOConfig
 from lmgym_agents.algorithms.ppo_config import PPOConfig
 from lmgym_agents.algorithms.reward_model_config import RewardModelConfig
@@ -33,7 +34,7 @@ class FeedbackOptions:
     temperature: float = 0.0
     """simulated: temperature of a Bradley-Terry choice, in units of utility; 0: the better one wins"""
     length_bias: float = 0.0
-    """simulated: utility that a character more seems to be worth"""
+    """simulated: utility that 100 characters more seem to be worth"""
     position_bias: float = 0.0
     """simulated: utility that the place of the first response seems to be worth"""
     tie_margin: float = 0.0
@@ -60,6 +61,12 @@ class FeedbackOptions:
             )
         if (self.annotator == "judge") != bool(self.judge):
             raise InvalidValueError("--annotator judge and --judge SPEC belong together; give both or none.")
+        if self.format not in FORMATS:
+            raise UnknownNameError("format of preferences", self.format, FORMATS)
+        if self.min_verdicts is not None and self.min_verdicts < 1:
+            raise InvalidValueError(
+                f"--min-verdicts is {self.min_verdicts}; allowed: integers from 1, or none."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,8 +24,10 @@ from lmgym.preferences.formats import read_preferences_as
 from lmgym.preferences.label.questions import make_pairs
 from lmgym.preferences.record import make_question_key
 from lmgym.preferences.simulated import SimulatedAnnotator
+from lmgym.tasks.base import Task
 from lmgym_agents.judging import make_judge
 from lmgym_agents.rlhf.chunked_work import Chunk, ChunkedWork
+from lmgym_agents.rlhf.config import FeedbackOptions
 from lmgym_agents.rlhf.episodes import Episode, read_episodes, sample_episodes
 from lmgym_agents.rlhf.run import Run
 
@@ -140,10 +142,19 @@ def make_annotator(run: Run) -> Annotator:
         )  # fmt: skip
     if options.annotator == "ground-truth":
         return SimulatedAnnotator(run.task, seed=run.seed("annotator"))
+    return make_simulated(options, run.task, seed=run.seed("annotator"))
+
+
+def make_simulated(options: FeedbackOptions, task: Task, *, seed: int) -> SimulatedAnnotator:
+    """Returns raters with the weaknesses that the options name.
+
+    Raises:
+        InvalidValueError: a number outside its range.
+    """
     return SimulatedAnnotator(
-        run.task, noise=options.noise, temperature=options.temperature, length_bias=options.length_bias,
+        task, noise=options.noise, temperature=options.temperature, length_bias=options.length_bias,
         position_bias=options.position_bias, tie_margin=options.tie_margin,
-        inconsistency=options.inconsistency, seed=run.seed("annotator"),
+        inconsistency=options.inconsistency, seed=seed,
     )  # fmt: skip
 
 

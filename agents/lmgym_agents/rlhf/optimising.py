@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lmgym.errors import EmptyProblemSetError, InvalidValueError
+from lmgym.errors import EmptyProblemSetError
 from lmgym.preferences import Preference
 from lmgym.rewards import Reward
 from lmgym.tokenization import TextTokenizer
@@ -87,14 +87,8 @@ def best_file(number: int) -> str:
 def make_selection(run: Run, number: int, policy: Policy, reward: Reward) -> ChunkedWork:
     """Returns the work that samples n responses to each prompt and keeps the one that the reward likes best.
 
-    Raises:
-        InvalidValueError: a task of several turns, whose best episodes can't be imitated from a file.
+    For tasks of one turn: best episodes of several can't be imitated from a file.
     """
-    if run.task.max_turns > 1:
-        raise InvalidValueError(
-            "--optimise best-of-n imitates single responses, but the task has several turns; choose ppo or "
-            "dpo."
-        )
     options, chunk_prompts = run.config.best_of_n, run.config.collect.chunk_prompts
     engine = run.engine(policy)
     # Far away from the prompts whose responses were judged.

@@ -19,10 +19,11 @@ from lmgym_agents.evaluation import distinct_problems
 from lmgym_agents.models import PRESETS
 from lmgym_agents.policy import Policy
 from lmgym_agents.rlhf import feedback, optimising, proxy
+from lmgym_agents.rlhf.checks import check_options
 from lmgym_agents.rlhf.chunked_work import ChunkedWork
 from lmgym_agents.rlhf.config import RLHFConfig
 from lmgym_agents.rlhf.measurement import BestOf, make_measurement, summarise
-from lmgym_agents.rlhf.run import Run, open_folder, open_run
+from lmgym_agents.rlhf.run import Run, make_task, open_folder, open_run
 from lmgym_agents.runs.metrics import read_metrics
 from lmgym_agents.runs.progress import TrainingDisplay
 from lmgym_agents.train import Algorithm, Stage, run_stages
@@ -60,6 +61,7 @@ def run_rlhf(config: RLHFConfig, *, display: TrainingDisplay | None = None) -> R
     Raises:
         LmgymError: something that was asked for is not to be had; the message says what is allowed.
     """
+    check_options(config, make_task(config))
     with open_folder(config) as folder, display or TrainingDisplay() as shown:
         shown.say(f"Run folder: {folder.path}")
         for change in folder.changes:

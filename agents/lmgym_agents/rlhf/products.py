@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
@@ -69,7 +70,7 @@ def transcripts(run: Run, names: Sequence[str]) -> list[dict[str, Any]]:
     return found
 
 
-def print_result(run_path: Any, measured: Mapping[str, Any], shown: Sequence[Mapping[str, Any]]) -> None:
+def print_result(run_path: Path, measured: Mapping[str, Any], shown: Sequence[Mapping[str, Any]]) -> None:
     """Prints the table of a run that is done, and some responses."""
     console = Console(highlight=False, markup=False, emoji=False)
     console.print()
@@ -77,9 +78,9 @@ def print_result(run_path: Any, measured: Mapping[str, Any], shown: Sequence[Map
     if shown:
         console.print(_make_transcript_table(shown))
     console.print(f"\nRun folder: {run_path}", soft_wrap=True)
-    console.print(
-        "  model/, reward_model/, preferences.jsonl, rlhf.json, rlhf.png, curves.png, transcripts.jsonl"
-    )
+    names = ("model", "reward_model", "preferences.jsonl", "rlhf.json", "rlhf.png", "curves.png")
+    found = [run_path / name for name in (*names, "transcripts.jsonl") if (run_path / name).exists()]
+    console.print("  " + ", ".join(f"{path.name}/" if path.is_dir() else path.name for path in found))
 
 
 def make_table(measured: Mapping[str, Any]) -> Table:

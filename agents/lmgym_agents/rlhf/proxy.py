@@ -7,11 +7,13 @@ best-of-n maximise. Left out: what a reward model is (``lmgym_agents.reward_mode
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from lmgym.errors import InvalidValueError
+from lmgym.chat_template import make_chat_tokenizer
+from lmgym.errors import EmptyProblemSetError, InvalidValueError, UnknownNameError
 from lmgym.preferences import Preference
 from lmgym.rewards import Reward, Utility, make_reward
 from lmgym_agents.algorithms.reward_model import RewardModelTraining
@@ -24,6 +26,7 @@ from lmgym_agents.reward_models.pairs import Pair, PreferencePairs, make_pairs, 
 from lmgym_agents.reward_models.reward import LearnedReward
 from lmgym_agents.reward_models.scorer import ResponseScorer, measure_statistics
 from lmgym_agents.rlhf.run import Run
+from lmgym_agents.run_options import ModelOptions
 
 Backbone = LMRewardModel | EncoderRewardModel
 
@@ -55,10 +58,22 @@ def make_member(
     seed = run.seed("reward", number, member)
     model = _make_backbone(run, seed)
     train, held_out = split_pairs(run, preferences)
+    if not any(not pair.is_tie for pair in train):
+        _refuse(preferences)
     data = PreferencePairs(train, seed=seed, bootstrap=run.config.proxy.reward_members > 1)
     config = dataclasses.replace(run.config.reward_model, seed=seed)
     training = RewardModelTraining(model, data, config, validation=held_out, on_message=run.display.say)
     return training, model
+
+
+def _refuse(preferences: Sequence[Preference]) -> NoReturn:
+    reasons = Counter(record.reason or "no reason given" for record in preferences if record.ranks is None)
+    most = f", mostly for this reason: {reasons.most_common(1)[0][0]}" if reasons else ""
+    raise EmptyProblemSetError(
+        f"no verdict says which response is better, so no reward can be learned: {len(preferences)} "
+        f"comparisons, {reasons.total()} of them without a verdict{most}. Ties do not count. Begin again in "
+        "another folder with a judge who decides."
+    )
 
 
 def save_member(
@@ -111,14 +126,23 @@ def make_proxy(run: Run, number: int) -> Reward | None:
     else:
         return None
     for text in config.proxy.bonus:
-        name, _, weight = text.partition("=")
-        try:
-            reward = reward + float(weight) * make_reward(name)  # type: ignore[operator]  # built-in ones are terms
-        except ValueError as error:
-            raise InvalidValueError(
-                f"--bonus is {text!r}; allowed: REWARD=WEIGHT such as length=-0.01 ({error})."
-            ) from error
+        reward = reward + make_bonus(text)
     return reward  # type: ignore[no-any-return]
+
+
+def make_bonus(text: str) -> Any:
+    """Returns the reward that ``REWARD=WEIGHT`` stands for.
+
+    Raises:
+        InvalidValueError: a text of another form, or no such reward.
+    """
+    name, _, weight = text.rpartition("=")
+    try:
+        return float(weight) * make_reward(name)  # type: ignore[operator]  # built-in ones are terms
+    except (ValueError, UnknownNameError) as error:
+        raise InvalidValueError(
+            f"--bonus is {text!r}; allowed: REWARD=WEIGHT such as length=-0.01 ({error})."
+        ) from error
 
 
 def _make_backbone(run: Run, seed: int) -> Backbone:
@@ -126,14 +150,26 @@ def _make_backbone(run: Run, seed: int) -> Backbone:
     if name == "encoder":
         return make_encoder_reward_model(seed=seed)
     source: str | Path = run.path / "sft" if name == "policy" else name
-    if name not in (*PRESETS, "policy") and not Path(name).exists():
-        raise InvalidValueError(
-            f"--reward-backbone is {name!r}; allowed: policy, encoder, {', '.join(PRESETS)}, or a folder."
-        )
+    tokenizer = run.tokenizer
+    if name not in (*PRESETS, "policy"):  # a trained model reads with its own
+        tokenizer = make_chat_tokenizer(ModelOptions(model=name).make_tokenizer())
     return make_lm_reward_model(
-        source, run.tokenizer, seed=seed, max_tokens=run.context_length, device=run.config.model.device,
+        source, tokenizer, seed=seed, max_tokens=run.context_length, device=run.config.model.device,
         train_layers=run.config.proxy.reward_layers,
     )  # fmt: skip
+
+
+def check_backbone(name: str) -> None:
+    """Checks ``--reward-backbone``.
+
+    Raises:
+        InvalidValueError: neither a name that is known nor a folder or file.
+    """
+    if name not in (*PRESETS, "smollm2", "policy", "encoder") and not Path(name).exists():
+        raise InvalidValueError(
+            f"--reward-backbone is {name!r}; allowed: policy, encoder, {', '.join(PRESETS)}, smollm2 (a "
+            "packaged model), or a folder."
+        )
 
 
 def _load(folder: Path, run: Run) -> Any:

@@ -41,6 +41,8 @@ from lmgym_agents.runs.progress import TrainingDisplay
 from lmgym_agents.search.states import Transitions
 
 NUM_TOKENIZER_PROBLEMS = 2048
+MIN_VOCAB_SIZE = 258
+"""Pad, end and every byte."""
 _HARMLESS = frozenset({"min_verdicts", "judge_key_env"})
 _BUDGETS = ("max_new_tokens", "max_prompt_tokens", "max_episode_tokens")
 
@@ -115,21 +117,28 @@ class Run:
         return (self.path / name).read_text("utf-8").split("\n")[:-1]
 
 
+def make_task(config: RLHFConfig) -> Task:
+    """Returns the task of the environment that the options name.
+
+    Raises:
+        LmgymError: no such environment, or an option that it refuses.
+    """
+    options = config.env.make_options()
+    made = gym.make_vec(config.env.env, num_envs=1, autoreset_mode="DISABLED", **options)
+    return cast("TokenVectorEnv", made).task
+
+
 def open_folder(config: RLHFConfig) -> RunFolder:
     """Returns the run's folder; what is named in the configuration is kept there by its content.
 
     Raises:
         RunFolderError, ResumeError: the folder can't be used, or holds a run of another configuration.
     """
-    options = config.env.make_options()
     plain = dataclasses.asdict(config)
     # The folder's own place and the wish to resume say nothing about what is learned.
     plain["folder"].pop("out")
     plain["folder"].pop("resume")
-    probe = cast(
-        "TokenVectorEnv", gym.make_vec(config.env.env, num_envs=1, autoreset_mode="DISABLED", **options)
-    )
-    plain["identity"] = {"task": probe.task.fingerprint, "model": _hash_folder(Path(config.model.model))}
+    plain["identity"] = _identify(config)
     name = config.env.env.rpartition("/")[2].lower()
     kind = f"{config.feedback.annotator}-{config.optimise}"
     path = config.folder.choose(f"{name}-rlhf-{kind}-seed{config.seed}")
@@ -142,15 +151,27 @@ def open_folder(config: RLHFConfig) -> RunFolder:
     )
 
 
+def _identify(config: RLHFConfig) -> dict[str, str]:
+    """Returns what is behind the names in the options, by its content."""
+    files = {"preferences": config.feedback.preferences, "constitution": config.feedback.constitution}
+    return {
+        "task": make_task(config).fingerprint,
+        "model": _hash_folder(Path(config.model.model)),
+        **{
+            name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for name, path in files.items()
+            if path is not None
+        },
+    }
+
+
 def open_run(config: RLHFConfig, folder: RunFolder, display: TrainingDisplay) -> Run:
     """Returns the run in an open folder; trains its tokenizer if one is asked for and not there yet."""
     options = config.env.make_options()
-    probe = cast(
-        "TokenVectorEnv", gym.make_vec(config.env.env, num_envs=1, autoreset_mode="DISABLED", **options)
-    )
-    tokenizer = _make_tokenizer(config, folder, probe.task, display)
-    if tokenizer.max_token_chars > 1 and "max_new_tokens" not in options and probe.task.max_turns == 1:
-        options["max_new_tokens"] = _fitting_budget(probe.task, tokenizer)
+    task = make_task(config)
+    tokenizer = _make_tokenizer(config, folder, task, display)
+    if tokenizer.max_token_chars > 1 and "max_new_tokens" not in options and task.max_turns == 1:
+        options["max_new_tokens"] = _fitting_budget(task, tokenizer)
     env = cast(
         "TokenVectorEnv",
         gym.make_vec(config.env.env, num_envs=1, autoreset_mode="DISABLED", tokenizer=tokenizer, **options),
@@ -163,22 +184,44 @@ def open_run(config: RLHFConfig, folder: RunFolder, display: TrainingDisplay) ->
     )  # fmt: skip
 
 
+def read_vocab_size(config: RLHFConfig) -> int | None:
+    """Returns the size of the tokenizer that the run trains, None where it trains none.
+
+    Raises:
+        InvalidValueError: "bpe" without a size, or with one too small to hold every byte.
+    """
+    kind, _, size = (config.model.tokenizer or "").partition(":")
+    if kind != "bpe" or config.model.model not in PRESETS:
+        return None
+    if not (size.isascii() and size.isdigit() and int(size) >= MIN_VOCAB_SIZE):
+        raise InvalidValueError(
+            f"--tokenizer is {config.model.tokenizer!r}; allowed: bpe:SIZE with a size from {MIN_VOCAB_SIZE} "
+            "(bpe:512), char, or a folder."
+        )
+    return int(size)
+
+
+def make_given_tokenizer(config: RLHFConfig) -> TextTokenizer:
+    """Returns the tokenizer of a run that trains none: the one that --tokenizer names, or the model's own.
+
+    Raises:
+        ModelError, TokenizerError: there is none that can be read.
+    """
+    is_default = (config.model.tokenizer or "").partition(":")[0] == "bpe"  # a trained model has its own
+    model = dataclasses.replace(config.model, tokenizer=None) if is_default else config.model
+    return model.make_tokenizer()
+
+
 def _make_tokenizer(
     config: RLHFConfig, folder: RunFolder, task: Task, display: TrainingDisplay
 ) -> TextTokenizer:
-    kind, colon, size = (config.model.tokenizer or "").partition(":")
-    if kind != "bpe" or config.model.model not in PRESETS:
-        is_default = kind == "bpe"  # a trained model has a tokenizer of its own
-        model = dataclasses.replace(config.model, tokenizer=None) if is_default else config.model
-        return model.make_tokenizer()
-    if not (colon and size.isascii() and size.isdigit()):
-        raise InvalidValueError(
-            f"--tokenizer is {config.model.tokenizer!r}; allowed: bpe:SIZE (bpe:512), char, or a folder."
-        )
+    size = read_vocab_size(config)
+    if size is None:
+        return make_given_tokenizer(config)
     place = folder.path / "tokenizer"
     if not place.exists():
         display.say(f"Training a tokenizer of {size} tokens on the task's demonstrations.")
-        made = train_tokenizer(_demonstrated_texts(task), int(size))
+        made = train_tokenizer(_demonstrated_texts(task), size)
         folder.write_folder("tokenizer", made.save)
     return make_tokenizer(str(place))
 
