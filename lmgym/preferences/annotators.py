@@ -91,6 +91,8 @@ def make_record(name: str, comparison: Comparison, judgement: Judgement, *, now:
     Raises:
         InvalidValueError: the judgement does not fit the comparison.
     """
+    if not isinstance(judgement, Judgement):
+        raise InvalidValueError(f"annotator {name!r} must give Judgements, gave {judgement!r:.80}.")
     extra = dict(judgement.extra)
     if comparison.key:
         extra["key"] = comparison.key

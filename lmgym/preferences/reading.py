@@ -141,8 +141,8 @@ def check_bad(bad: list[str], bad_lines: BadLines, path: Path) -> None:
     if bad and bad_lines == "error":
         more = f" (and {len(bad) - _SHOWN} more)" if len(bad) > _SHOWN else ""
         raise PreferenceLogError(
-            f"{path} holds {len(bad)} lines that are no records{more}; pass bad_lines='skip' to leave them "
-            "out: " + " ".join(bad[:_SHOWN])
+            f"{path} holds {len(bad)} lines that are no records{more}; choose another file, or from Python "
+            "bad_lines='skip' to leave them out: " + " ".join(bad[:_SHOWN])
         )
 
 

@@ -152,7 +152,7 @@ def _make(spec: object, tokenizer: object) -> Reward:
         if spec.startswith((MODEL_PREFIX, JUDGE_PREFIX)):
             return load_named_reward(spec)
         if spec not in NAMED:
-            raise UnknownNameError("reward", spec, NAMED)
+            raise UnknownNameError("reward", spec, [*NAMED, "model:FOLDER", "judge:SPEC"])
         return NAMED[spec]()
     if isinstance(spec, type):
         raise InvalidValueError(

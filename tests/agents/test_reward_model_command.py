@@ -9,7 +9,7 @@ import random
 import pytest
 import torch
 
-from lmgym.errors import EmptyProblemSetError, InvalidValueError, UnknownNameError
+from lmgym.errors import EmptyProblemSetError, InvalidValueError, ModelError, UnknownNameError
 from lmgym.preferences import Comparison, make_preferences
 from lmgym.preferences.simulated import SimulatedAnnotator
 from lmgym.rewards import make_reward
@@ -145,3 +145,20 @@ def test_senseless_options_are_refused_before_a_folder_is_made(tmp_path):
     with pytest.raises(EmptyProblemSetError, match="different prompts"):
         train_reward_model(few)
     assert not (tmp_path / "run").exists()
+    other = dataclasses.replace(config, pairs=PairOptions(data=tmp_path / "preferences.jsonl", format="trl"))
+    with pytest.raises(EmptyProblemSetError, match="It can be read as 'lmgym'"):
+        train_reward_model(other)
+    assert not (tmp_path / "run").exists()
+
+
+def test_ties_alone_are_not_measured(tmp_path, capsys):
+    config = make_config(tmp_path)
+    path = config.pairs.data
+    records = [json.loads(line) | {"ranks": [0, 0]} for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    assert train_reward_model(config) == 0
+    said = capsys.readouterr().out
+    assert "No held-out pair has a winner" in said and "reliability.png" not in said
+    assert make_reward(f"model:{tmp_path / 'run' / 'model'}") is not None
+    with pytest.raises(ModelError, match=r"a run's folder, whose reward model is '.*run/model'"):
+        make_reward(f"model:{tmp_path / 'run'}")

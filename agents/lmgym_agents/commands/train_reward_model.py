@@ -230,9 +230,14 @@ def _report(findings: Mapping[str, Any], run: RunFolder) -> None:
             f"{found['length']['longer_wins']:.1%}",
             f"{gold['agreement']['mean']:.1%}" if gold else "",
         )  # fmt: skip
-    console.print(table)
+    is_measured = table.row_count > 0
+    if is_measured:
+        console.print(table)
+    else:
+        console.print("No held-out pair has a winner, so nothing could be measured.")
+    picture = "reliability.png, " if is_measured else ""
     console.print(
-        f"\nRun folder: {run.path}\n  model/, evaluation.json, reliability.png, curves.png\n"
+        f"\nRun folder: {run.path}\n  model/, evaluation.json, {picture}curves.png\n"
         f"As a reward: --reward model:{run.model}",
         soft_wrap=True,
     )

@@ -55,8 +55,7 @@ def read_description(folder: Path) -> Description:
         found = read_json(path)
     except FileNotFoundError as error:
         raise ModelError(
-            f"{str(folder)!r} holds no {FILE}, so it is no reward model; `lmgym train reward-model` writes "
-            "one into the folder model of its run."
+            f"{str(folder)!r} holds no {FILE}, so it is no reward model; {_advise(folder)}."
         ) from error
     except (CheckpointError, OSError) as error:
         raise ModelError(f"{path} can't be read: {error}") from error
@@ -66,6 +65,13 @@ def read_description(folder: Path) -> Description:
     if set(found) != known:
         raise ModelError(f"{path} must hold {sorted(known)}, it holds {sorted(found)!s:.200}.")
     return _check(found, path)
+
+
+def _advise(folder: Path) -> str:
+    inside = [folder / name for name in ("model", "reward_model") if (folder / name / FILE).is_file()]
+    if inside:
+        return f"it is a run's folder, whose reward model is {str(inside[0])!r}"
+    return "`lmgym train reward-model` writes one into the folder model of its run"
 
 
 def _check(found: Mapping[str, Any], path: Path) -> Description:

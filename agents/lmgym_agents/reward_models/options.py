@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -11,7 +10,7 @@ import torch
 
 from lmgym.chat_template import make_chat_tokenizer
 from lmgym.errors import EmptyProblemSetError, InvalidValueError, UnknownNameError
-from lmgym.preferences.formats import FORMATS, read_preferences_as
+from lmgym.preferences.formats import FORMATS, explain_empty, read_preferences_as
 from lmgym_agents.models import PRESETS
 from lmgym_agents.packaged_models import PACKAGED_MODELS, packaged_model
 from lmgym_agents.reward_models.encoder import EncoderRewardModel, make_encoder_reward_model
@@ -70,6 +69,8 @@ class PairOptions:
             EmptyProblemSetError: so few prompts that a part is empty.
         """
         records = read_preferences_as(self.format, self.data)
+        if not records:
+            raise EmptyProblemSetError(explain_empty(self.data, self.format, records.skipped))
         pairs = make_pairs(records, use_confidence=self.use_confidence, margin_per_rank=self.margin_per_rank)
         shares = (1 - self.validation_share - self.test_share, self.validation_share, self.test_share)
         train, validation, test = split_by_prompt(pairs, shares, seed=seed)
@@ -77,10 +78,9 @@ class PairOptions:
             raise EmptyProblemSetError(
                 f"{self.data} holds {len(records)} records and {len(pairs)} pairs with a verdict, of which "
                 f"{len(train)} would be trained on and {len(validation)} and {len(test)} held out; a reward "
-                "model needs some of each, of different prompts."
+                "model needs some of each, of different prompts. Pairs of two equal responses do not count."
             )
-        skipped = Counter(getattr(records, "skipped", {}))
-        return SplitPairs(train, validation, test, len(records), dict(skipped))
+        return SplitPairs(train, validation, test, len(records), dict(records.skipped))
 
 
 @dataclass(frozen=True, kw_only=True)

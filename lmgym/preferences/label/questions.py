@@ -55,12 +55,13 @@ def make_question(values: Any) -> Comparison:
     Raises:
         InvalidValueError: neither or both of ``prompt`` and ``messages``, or values of other types.
     """
-    if not isinstance(values, dict) or ("prompt" in values) == ("messages" in values):
+    is_question = isinstance(values, dict) and "responses" in values
+    if not is_question or ("prompt" in values) == ("messages" in values):
         raise InvalidValueError(
             'a question is a JSON object with "responses" and "prompt" or "messages" (see --format).'
         )
     prompt = values["prompt"] if "prompt" in values else _join(values["messages"])
-    responses, key = values.get("responses"), values.get("key", "")
+    responses, key = values["responses"], values.get("key", "")
     if not isinstance(prompt, str):
         raise InvalidValueError(f"prompt must be a string, got {type(prompt).__name__}.")
     if not isinstance(responses, list) or not 2 <= len(responses) <= MAX_RANKED:

@@ -90,6 +90,11 @@ class TestQuestions:
         with pytest.raises(InvalidValueError, match=r"q\.jsonl, line 2: "):
             read_questions(path)
 
+    def test_a_data_set_is_pointed_to_the_option(self, tmp_path):
+        path = write(tmp_path / "q.jsonl", {"prompt": "p", "chosen": "a", "rejected": "b"})
+        with pytest.raises(InvalidValueError, match="see --format"):
+            read_questions(path)
+
     def test_a_file_without_questions_is_refused(self, tmp_path):
         with pytest.raises(EmptyProblemSetError, match="there is no question"):
             read_questions(write(tmp_path / "q.jsonl", ""))

@@ -205,7 +205,7 @@ BAD = b'{"prompt": 1}\n\xff\xfe\n' + b"[" * 5000 + b"\n\n"
 def test_bad_lines_in_the_middle(path):
     path.write_bytes(make(0).to_json().encode() + b"\n" + BAD + make(1).to_json().encode() + b"\n")
     before = path.read_bytes()
-    with pytest.raises(PreferenceLogError, match=r"4 lines .* line 2: .* line 3: .* line 4: .* line 5: "):
+    with pytest.raises(PreferenceLogError, match=r"4 lines .*choose another.* line 2: .* 3: .* 4: .* 5: "):
         PreferenceLog(path)
     with pytest.raises(PreferenceLogError, match="4 lines"):
         read_preferences(path)

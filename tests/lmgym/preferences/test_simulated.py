@@ -243,3 +243,14 @@ def test_an_annotator_that_forgets_a_question():
 
     with pytest.raises(InvalidValueError, match="0 judgements of 1"):
         make_preferences(Forgetful(), [Comparison("q", ("1", "2"))], now=TIME)
+
+
+def test_an_annotator_that_gives_numbers():
+    class Counting:
+        name = "counting"
+
+        def annotate(self, comparisons):
+            return [0 for _ in comparisons]
+
+    with pytest.raises(InvalidValueError, match="'counting' must give Judgements, gave 0"):
+        make_preferences(Counting(), [Comparison("q", ("1", "2"))], now=TIME)
