@@ -15,6 +15,8 @@ import tokenizers
 from lmgym.errors import InvalidValueError, TokenizerError
 
 TEMPLATE_FILE = "chat_template.jinja"
+MAX_FILE_BYTES = 32 << 20
+"""Of a file of settings, or of a chat template."""
 """Where transformers keeps a chat template; it goes before the one in tokenizer_config.json."""
 
 
@@ -63,7 +65,7 @@ def _read_folder(path: Path) -> Source:
         raise TokenizerError(f"{file} can't be read by the tokenizers library: {error}") from error
     config = _read_json(folder / "special_tokens_map.json") | _read_json(folder / "tokenizer_config.json")
     if (folder / TEMPLATE_FILE).is_file():
-        config["chat_template"] = (folder / TEMPLATE_FILE).read_text("utf-8", "replace")
+        config["chat_template"] = _read_bytes(folder / TEMPLATE_FILE).decode("utf-8", "replace")
     more = _read_json(folder / "generation_config.json").get("eos_token_id")
     more_end_ids = tuple(more) if isinstance(more, list) else (more,) if isinstance(more, int) else ()
     return Source(str(path), backend, config, tuple(i for i in more_end_ids if backend.id_to_token(i)))
@@ -72,13 +74,21 @@ def _read_folder(path: Path) -> Source:
 def _read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
+    data = _read_bytes(path)
     try:
-        content = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+        content = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise TokenizerError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(content, dict):
         raise TokenizerError(f"{path} must hold a JSON object, got {type(content).__name__}.")
     return content
+
+
+def _read_bytes(path: Path) -> bytes:
+    """Returns what the file of an untrusted folder holds, in bounded memory."""
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise TokenizerError(f"{path} is larger than {MAX_FILE_BYTES} bytes, too large to be a tokenizer's.")
+    return path.read_bytes()
 
 
 def write_folder(folder: Path, backend: tokenizers.Tokenizer, config: dict[str, Any]) -> None:

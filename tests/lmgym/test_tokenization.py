@@ -143,3 +143,19 @@ def test_mistaken_specs_are_refused(tmp_path) -> None:
     (tmp_path / "tokenizer_config.json").write_text("[1")
     with pytest.raises(TokenizerError, match="not valid JSON"):
         make_tokenizer(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja"])
+def test_endless_files_of_settings_are_refused_unread(name, tmp_path) -> None:
+    word_tokenizer().save(str(tmp_path / "tokenizer.json"))
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(1 << 33)  # a hole, which takes no room on the disk
+    with pytest.raises(TokenizerError, match="too large"):
+        make_tokenizer(str(tmp_path))
+
+
+def test_settings_that_are_nested_without_end_are_refused(tmp_path) -> None:
+    word_tokenizer().save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "tokenizer_config.json").write_text('{"a":' * 10**5)
+    with pytest.raises(TokenizerError, match="not valid JSON"):
+        make_tokenizer(str(tmp_path))
