@@ -66,7 +66,7 @@ TABLE: tuple[Entry, ...] = (
     Entry("lmgym/Lean-v0", "lmgym.tasks.lean:Lean", "Several turns: prove theorems in Lean 4 (needs Lean).",
           play={"spare_tactics": 64, "max_refusals": 64}),
     Entry("lmgym/TicTacToe-v0", "lmgym.tasks.tic_tac_toe:TicTacToe", "Game: three in a row."),
-    Entry("lmgym/Chat-v0", "lmgym.tasks.chat:Chat", "Chat with users whose goals are known, or of any source.",
+    Entry("lmgym/Chat-v0", "lmgym.tasks.chat:Chat", "Chat: users whose goals are known, or any source.",
           {"reward": "utility"}, play={"reward": "utility_parts"}),
     Entry("lmgym/Sentiment-v0", "lmgym.tasks.sentiment:Sentiment",
           "Go on with a review in a wanted sentiment; gold: a published lexicon.",

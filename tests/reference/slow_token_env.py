@@ -31,7 +31,7 @@ class SlowTokenEnv:
         self.has_failed = False
 
     def ids_of(self, text: str) -> list[int]:
-        """Conversations are written as "User:\\nHello" END "\\nAssistant:\\n", the rest character by character."""
+        """Writes conversations as "User:\\nHello" END "\\nAssistant:\\n", the rest character by character."""
         heads = {SYSTEM: "System:\n", USER: "User:\n", AGENT: "Assistant:\n"}
         row: list[int] = []
         for place, char in enumerate(text):
