@@ -227,6 +227,8 @@ def test_a_conversation_without_its_beginning_is_encoded(name):
         tail = chat.encode(text[place:])
         assert tail and tail[-3:] == chat.encode(text)[-3:]
         assert chat.encode_batch([text[place:]])[0].tolist() == tail
+    # The message of the user's that was cut off ends no turn here.
+    assert chat.end_id not in chat.encode(AGENT)
 
 
 def test_a_long_message_is_encoded():

@@ -121,7 +121,7 @@ MUTANTS: tuple[Mutant, ...] = (
         if key""",
         new="""        key = (messages[-1:], goal)
         if key""",
-        tests=(f"{USERS}::test_a_function_is_a_user_and_is_asked_once_about_each_conversation",),
+        tests=(f"{USERS}::test_an_equal_message_in_another_conversation_gets_a_reply_of_its_own",),
     ),
     Mutant(
         kind=21,

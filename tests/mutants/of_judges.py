@@ -145,7 +145,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file="lmgym/judges/asking.py",
         old='cache_key({"base_url": self._client.base_url, "body": body})',
         new='cache_key({"base_url": self._client.base_url, "body": {**body, "model": ""}})',
-        tests=(f"{ENDPOINT}::test_whatever_changes_the_question_misses_the_cache",),
+        tests=(f"{ENDPOINT}::test_another_model_is_asked_itself",),
     ),
     Mutant(
         kind=20,
@@ -221,7 +221,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file="lmgym/judges/chat_client.py",
         old='return text.replace(self._key, "[key]") if self._key else text',
         new="return text",
-        tests=(f"{ENDPOINT}::test_the_key_is_sent_and_stands_nowhere_else",),
+        tests=(f"{FAILURES}::test_a_server_that_echoes_the_key_puts_no_part_of_it_on_record",),
     ),
     Mutant(
         kind=29,
@@ -266,7 +266,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file="lmgym/judges/comparing.py",
         old="if refuse_empty and is_empty_answer(response):",
         new="if refuse_empty and not response and not reference:",
-        tests=(ATTACKS, ENDPOINT, REWARDS),
+        tests=(f"{ENDPOINT}::test_an_empty_answer_wins_nothing_whatever_it_is_compared_with",),
     ),
     Mutant(
         kind=21,

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from lmgym.errors import InvalidValueError
-from lmgym.judges import Budget, EndpointJudge, Judge, Prices
+from lmgym.judges import Budget, EndpointJudge, Judge, Prices, parse_constitution
 from lmgym.preferences import Annotator, Comparison, make_preferences
 from tests.lmgym.judges.obeying_judge import reply
 from tests.lmgym.judges.scripted_server import Handler, make_judge, says
@@ -144,6 +144,13 @@ def test_nonsense_about_tokens_is_not_believed(usage):
     assert (judge.costs.uncounted, judge.costs.prompt_tokens) == (1, 0)
 
 
+def test_an_empty_answer_wins_nothing_whatever_it_is_compared_with():
+    judge, _ = make_judge(says("A"))
+    found = judge.win_rates(["q"] * 3, ["", ":", "Solution"], ["", ":", "an answer"])
+    assert found.values.tolist() == [0.0] * 3 and not found.failed.any()
+    assert judge.costs.requests == 0
+
+
 def test_answers_are_kept_and_not_paid_for_twice(tmp_path):
     path = tmp_path / "folder" / "judge.sqlite"
     judge, _ = make_judge(says(10, 1), cache=path)
@@ -159,7 +166,7 @@ def test_answers_are_kept_and_not_paid_for_twice(tmp_path):
 @pytest.mark.parametrize(
     "change",
     [{"seed": 1}, {"temperature": 0.5}, {"max_tokens": 9}, {"extra_body": {"top_p": 0.9}}, {"scale": (1, 9)},
-     {"secret": "s"}, {"mode": "pass"}],
+     {"secret": "s"}, {"mode": "pass"}, {"constitution": parse_constitution("1. The answer is short.")}],
 )  # fmt: skip
 def test_whatever_changes_the_question_misses_the_cache(change, tmp_path):
     path = tmp_path / "judge.sqlite"
@@ -174,6 +181,15 @@ def test_another_server_is_asked_itself(tmp_path):
     for address in ("http://one/v1", "http://two/v1", "http://two:8000/v1", "https://two:8000/v1"):
         transport = httpx.MockTransport(says(1))
         judge = EndpointJudge(address, "m", transport=transport, cache=tmp_path / "judge.sqlite")
+        judge.score(["q"], ["x"])
+        assert judge.costs.requests == 1
+        judge.close()
+
+
+def test_another_model_is_asked_itself(tmp_path):
+    for model in ("one", "two"):
+        transport = httpx.MockTransport(says(1))
+        judge = EndpointJudge("http://one/v1", model, transport=transport, cache=tmp_path / "judge.sqlite")
         judge.score(["q"], ["x"])
         assert judge.costs.requests == 1
         judge.close()

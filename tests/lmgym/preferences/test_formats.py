@@ -10,7 +10,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from lmgym.conversation import AGENT, END, SYSTEM, USER, Message, write_conversation
+from lmgym.conversation import AGENT, END, SYSTEM, USER, Message, read_conversation, write_conversation
 from lmgym.errors import InvalidValueError, UnknownNameError
 from lmgym.preferences import Preference, PreferenceLogError
 from lmgym.preferences.biases import first_wins
@@ -117,6 +117,24 @@ def test_several_responses_become_pairs():
     rows, left_out = rows_of("hh-rlhf", make(responses=("a", "b", "c"), ranks=(1, 0, 1)))
     assert [(row["chosen"][-1], row["rejected"][-1]) for row in rows] == [("b", "a"), ("b", "c")]
     assert left_out == {"tie": 1}
+
+
+def test_blanks_around_what_was_said_are_kept():
+    said = {
+        "chosen": "\n\nHuman:  Hi \n\n\nAssistant: a\n",
+        "rejected": "\n\nHuman:  Hi \n\n\nAssistant:   b",
+    }
+    (record,), skipped = read("hh-rlhf", said)
+    assert (record.responses, skipped) == (("a\n", "  b"), {})
+    assert read_conversation(record.prompt) == [Message("user", " Hi \n")]
+    assert rows_of("hh-rlhf", record) == ([said], {})
+
+
+def test_no_place_gives_the_better_response_of_imported_pairs_away():
+    rows = ({"prompt": f"{number}?", "chosen": "a", "rejected": "b"} for number in range(200))
+    found = list(read_rows("trl", rows, Source(annotator="ann", time=TIME)))
+    assert {record.responses[record.winner] for record in found} == {"a"}
+    assert 70 <= sum(record.winner == 0 for record in found) <= 130
 
 
 def test_the_real_hh_file_byte_for_byte(tmp_path):

@@ -55,6 +55,12 @@ def test_a_function_is_a_user_and_is_asked_once_about_each_conversation() -> Non
     assert len(play(task, ("a", "b", "c", "d", "e", "f")).turns) == 3
 
 
+def test_an_equal_message_in_another_conversation_gets_a_reply_of_its_own() -> None:
+    task = Chat(user=lambda messages, goal: f"{len(messages)} messages", num_turns=3)
+    replies = [play(task, texts).turns[-1].text for texts in (("same",), ("other", "same"))]
+    assert [read_conversation(text)[0].content for text in replies] == ["3 messages", "5 messages"]
+
+
 @pytest.mark.parametrize(
     ("said", "heard"),
     [
