@@ -195,12 +195,13 @@ def test_sources_and_optimisers_plug_into_the_same_place(tmp_path, annotator, op
 
 
 def test_a_judge_stands_where_simulated_raters_do(tmp_path, monkeypatch):
-    given = {}
+    given, sizes = {}, []
 
     class Alphabet:
         name = "alphabet"
 
         def annotate(self, comparisons):
+            sizes.append(len(comparisons))
             is_first_better = [one.responses[0] < one.responses[1] for one in comparisons]
             return [Judgement((0, 1)) if better else Judgement(None) for better in is_first_better]
 
@@ -212,9 +213,11 @@ def test_a_judge_stands_where_simulated_raters_do(tmp_path, monkeypatch):
     judge, principles = f"local:{tmp_path}", tmp_path / "principles.txt"
     principles.write_text("1. The answer is short.\n")
     feedback = {"annotator": "judge", "judge": judge, "constitution": principles}
-    result = run_rlhf(make_config(tmp_path / "run", feedback=feedback, optimise="dpo"))
+    collect = CollectOptions(num_prompts=16, num_responses=2, chunk_prompts=16, judged_prompts=3)
+    result = run_rlhf(make_config(tmp_path / "run", feedback=feedback, collect=collect, optimise="dpo"))
     records = read_preferences(tmp_path / "run" / "preferences.jsonl")
     assert {record.annotator for record in records} == {"alphabet"}
+    assert max(sizes) == 3 and sum(sizes) == len(records)
     asked = sum(record.get("comparisons", 0) for record in result.records)
     unjudged = sum(record.get("no_verdict", 0) for record in result.records)
     assert asked == len(records) and unjudged == sum(record.ranks is None for record in records)

@@ -78,7 +78,9 @@ class CollectOptions:
     num_responses: int = 4
     """responses to each, sampled at temperature 1; k responses are compared in k(k-1)/2 pairs"""
     chunk_prompts: int = 128
-    """prompts that are sampled, or judged, between two looks at the clock"""
+    """prompts that are sampled, or judged by simulated raters, between two looks at the clock"""
+    judged_prompts: int = 4
+    """the same for a language model that judges: each pair costs it seconds"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +194,8 @@ class RLHFConfig:
     def __post_init__(self) -> None:
         counts = {
             "rounds": self.rounds, "num_envs": self.num_envs, "num_prompts": self.collect.num_prompts,
-            "chunk_prompts": self.collect.chunk_prompts, "reward_members": self.proxy.reward_members,
+            "chunk_prompts": self.collect.chunk_prompts,
+            "judged_prompts": self.collect.judged_prompts, "reward_members": self.proxy.reward_members,
             "eval_prompts": self.measure.eval_prompts, "best_of_n.n": self.best_of_n.n,
             "best_of_n.num_prompts": self.best_of_n.num_prompts,
         }  # fmt: skip
@@ -215,6 +218,12 @@ class RLHFConfig:
             self.rounds == 1 or self.feedback.annotator != "file", "rounds", self.rounds,
             "1 with preferences from a file, as nobody is there to judge the responses of a second round",
         )  # fmt: skip
+
+    @property
+    def annotated_prompts(self) -> int:
+        """Prompts whose responses are judged between two looks at the clock."""
+        is_judge = self.feedback.annotator == "judge"
+        return self.collect.judged_prompts if is_judge else self.collect.chunk_prompts
 
     @property
     def needs_preferences(self) -> bool:

@@ -92,12 +92,12 @@ def make_annotation(run: Run, number: int, annotator: Annotator) -> ChunkedWork:
 
     What the log holds is not asked again: a run killed in the middle pays for no verdict twice.
     """
-    options = run.config.collect
+    size = run.config.annotated_prompts
     episodes = read_episodes(run.read_lines(responses_file(number)), run.task)
-    comparisons = make_comparisons(episodes, options.num_responses)
+    comparisons = make_comparisons(episodes, run.config.collect.num_responses)
 
     def annotate(chunk: int) -> Chunk:
-        asked = comparisons[chunk * options.chunk_prompts : (chunk + 1) * options.chunk_prompts]
+        asked = comparisons[chunk * size : (chunk + 1) * size]
         with PreferenceLog(run.path / LOG) as log:
             known = [log.find(_key(comparison, annotator)) for comparison in asked]
             open_ones = [one for one, record in zip(asked, known, strict=True) if record is None]
@@ -110,7 +110,7 @@ def make_annotation(run: Run, number: int, annotator: Annotator) -> ChunkedWork:
             log.extend(records, duplicates="return")
         return [], _count([*records, *(record for record in known if record is not None)])
 
-    return ChunkedWork(max(1, -(-len(comparisons) // options.chunk_prompts)), annotate)
+    return ChunkedWork(max(1, -(-len(comparisons) // size)), annotate)
 
 
 def _key(comparison: Comparison, annotator: Annotator) -> str:
