@@ -142,7 +142,7 @@ class _StageMaker:
                 return feedback.make_human_annotation(run, number)
             return feedback.make_annotation(run, number, feedback.make_annotator(run))
 
-        total = 1 if is_human else -(-options.num_prompts // self._config.annotated_prompts)
+        total = 1 if is_human else -(-self._config.collect.num_prompts // self._config.annotated_prompts)
         return Stage(name=f"annotate {number}", total=total, make=make)
 
     def reward_member(self, number: int, member: int) -> Stage:
