@@ -53,7 +53,10 @@ def draw(rows: Rows, path: Path) -> None:
     for line in axes[:2]:
         for axis in line:
             axis.axhline(sft, color="#8A8A8A", lw=1, ls=":")
-        line[0].annotate("SFT", (0, sft), textcoords="offset points", xytext=(3, 3), fontsize=8, color="#666")
+        line[-1].annotate(
+            "SFT", (1, sft), xycoords=("axes fraction", "data"), textcoords="offset points", xytext=(-22, 3),
+            fontsize=8, color="#666666",
+        )  # fmt: skip
     for axis in axes.flat:
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)

@@ -84,9 +84,14 @@ def main(options: Options) -> None:
         console.print("Nothing has been run yet.")
         return
     summaries = [summarise(row, rows) for row in rows]
-    console.print(make_table(summaries))
+    Console(highlight=False, width=160).print(make_table(summaries))
     marks = make_marks(summaries)
-    path = write_record("overoptimisation", [*summaries, *thin_curves(rows)], marks)
+    path = write_record(
+        "overoptimisation",
+        [*summaries, *thin_curves(rows)],
+        marks,
+        command="python benchmarks/overoptimisation.py",
+    )
     draw(rows, PICTURE)
     console.print(f"{path.relative_to(ROOT)}, {PICTURE.relative_to(ROOT)}")
     for mark in marks:

@@ -125,7 +125,7 @@ def main(options: Options) -> None:
         return
     console.print(make_table(rows))
     marks = make_marks(rows)
-    path = write_record("rlhf", rows, marks)
+    path = write_record("rlhf", rows, marks, command="python benchmarks/rlhf.py")
     draw(rows, PICTURE)
     console.print(f"{path.relative_to(ROOT)}, {PICTURE.relative_to(ROOT)}")
     for mark in marks:
@@ -186,7 +186,7 @@ def read_rows(run: Run, options: Options) -> Iterator[dict[str, Any]]:
     yield {
         **shared,
         "method": run.name,
-        "command": f"lmgym {shlex.join(run.command(options))}",
+        "command": f"lmgym {shlex.join(run.command(Options()))}",
         "seconds": float((folder / "seconds.txt").read_text()),
         **flatten(found["measured"]["round-1"]),
         "reward_model": next(iter(found["reward_models"].values()), None),
