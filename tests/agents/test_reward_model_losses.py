@@ -56,6 +56,17 @@ def test_by_hand():
     assert loss.stats["accuracy"].item() == 1.5  # one right, one half right
 
 
+def test_margin_smoothing_and_half_a_tie_by_hand():
+    def loss(**options):
+        return preference_loss(double(2.0), double(1.0), denominator=1.0, **options).loss.item()
+
+    # -log σ(1) = 0.3132617 and -log σ(-1) = 1.3132617; a margin of 1 leaves a difference of 0, worth log 2.
+    assert loss(margins=double(1.0)) == pytest.approx(0.6931471806)
+    assert loss(label_smoothing=0.25) == pytest.approx(0.75 * 0.3132616875 + 0.25 * 1.3132616875)
+    half = loss(is_tie=torch.tensor([True]), tie_loss="half")
+    assert half == pytest.approx((0.3132616875 + 1.3132616875) / 2)
+
+
 def test_ties_are_no_part_of_the_accuracy():
     ties = torch.tensor([True, False, True])
     loss = preference_loss(

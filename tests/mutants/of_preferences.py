@@ -125,7 +125,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file="lmgym/preferences/simulated.py",
         old='if transcript.verdict is not None and transcript.verdict.status == "error":',
         new='if transcript.verdict is not None and transcript.verdict.status == "failed":',
-        tests=(f"{SIMULATED}::test_a_task_judges_by_its_utility",),
+        tests=(f"{SIMULATED}::test_no_verdict_where_the_verifier_has_failed",),
     ),
     Mutant(
         kind=33,

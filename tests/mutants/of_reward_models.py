@@ -18,7 +18,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file="agents/lmgym_agents/reward_models/losses.py",
         old="decided = (1 - eps) * _win_loss(d - shift, nu)",
         new="decided = (1 - eps) * _win_loss(d + shift, nu)",
-        tests=(f"{LOSSES}::test_equals_the_slow_reference",),
+        tests=(f"{LOSSES}::test_margin_smoothing_and_half_a_tie_by_hand",),
     ),
     Mutant(
         kind=41,
@@ -27,7 +27,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file="agents/lmgym_agents/reward_models/losses.py",
         old="decided = decided + eps * _win_loss(-d - shift, nu)",
         new="decided = decided + eps * _win_loss(d - shift, nu)",
-        tests=(f"{LOSSES}::test_equals_the_slow_reference",),
+        tests=(f"{LOSSES}::test_margin_smoothing_and_half_a_tie_by_hand",),
     ),
     Mutant(
         kind=41,
@@ -36,7 +36,7 @@ MUTANTS: tuple[Mutant, ...] = (
         file="agents/lmgym_agents/reward_models/losses.py",
         old="(softplus(d) + softplus(-d)) / 2",
         new="(softplus(d) + softplus(-d))",
-        tests=(f"{LOSSES}::test_equals_the_slow_reference",),
+        tests=(f"{LOSSES}::test_margin_smoothing_and_half_a_tie_by_hand",),
     ),
     Mutant(
         kind=41,

@@ -194,6 +194,13 @@ def test_a_task_judges_by_its_utility():
         annotator.annotate([Comparison("q", ("1",))])
 
 
+def test_no_verdict_where_the_verifier_has_failed():
+    ended = Transcript(Echo().problem("train", 0), (Turn("agent", "1"),), terminated=True)
+    both = (ended, ended._replace(verdict=Verdict("error", "timeout")))
+    judgement = SimulatedAnnotator(by_number).annotate([Comparison("q", ("1", "2"), both)])[0]
+    assert judgement.ranks is None and judgement.reason == "no utility"
+
+
 @pytest.mark.parametrize("utility", [None, math.nan, math.inf])
 def test_no_verdict_without_a_utility(utility):
     annotator = SimulatedAnnotator(lambda transcript: utility if transcript.response == "b" else 1.0)
