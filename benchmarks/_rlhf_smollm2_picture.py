@@ -33,7 +33,7 @@ def of(rows: Sequence[dict[str, Any]], part: str, annotator: str | None = None) 
 
 def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Draws PPO's curve of SmolLM2-135M, and gold and agreement of RLAIF."""
-    figure = Figure(figsize=(13, 4.2), layout="constrained")
+    figure = Figure(figsize=(13, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     curve, golds, agree = figure.subplots(1, 3, width_ratios=(1.1, 1, 0.9))
     for row in of(rows, "rlhf"):
@@ -59,16 +59,18 @@ def _draw_curve(axis: Axes, row: Mapping[str, Any]) -> None:
         where = 0 if place == 0 else len(points) + 1
         axis.errorbar(
             where, gold["mean"], [[gold["mean"] - gold["low"]], [gold["high"] - gold["mean"]]], fmt="o",
-            color="#1A1A1A", ms=4, capsize=2, label="gold of held-out prompts, 95 %" if place else None,
+            color="#1A1A1A", ms=4, capsize=2, label="gold, held-out prompts, 95 %" if place else None,
         )  # fmt: skip
         axis.annotate(f"{label} {gold['mean']:.2f}", (where, gold["mean"]), textcoords="offset points",
-                      xytext=(6, 8) if place == 0 else (-58, -16), fontsize=9)  # fmt: skip
+                      xytext=(8, 10) if place == 0 else (-70, 10), fontsize=9)  # fmt: skip
     axis.set_title("SmolLM2-135M, RLHF", fontsize=12, loc="left")
     axis.set_xlabel("iteration of PPO", fontsize=9.5)
     axis.set_ylabel("gold score", fontsize=9.5)
     axis.set_ylim(0, 1)
-    axis.legend(fontsize=8.5, frameon=False, loc="upper left")
-    other.legend(fontsize=8.5, frameon=False, loc="lower right")
+    handles = [*axis.get_legend_handles_labels()[0], *other.get_legend_handles_labels()[0]]
+    axis.legend(
+        handles=handles, fontsize=8.5, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2
+    )
 
 
 def _draw_golds(axis: Axes, rows: Sequence[dict[str, Any]]) -> None:
@@ -88,8 +90,9 @@ def _draw_golds(axis: Axes, rows: Sequence[dict[str, Any]]) -> None:
             axis.plot([after["low"], after["high"]], [y, y], color="#0072B2", lw=1)
             axis.plot(after["mean"], y, "o", color="#0072B2", ms=4)
     axis.set_yticks(range(len(shown)), [NAMES[name] for name in reversed(shown)], fontsize=9)
-    axis.set_title("Tiny policy: gold before and after PPO", fontsize=12, loc="left")
-    axis.set_xlabel("gold score of held-out responses, each seed", fontsize=9.5)
+    axis.set_ylim(-0.6, len(shown) - 0.4)
+    axis.set_title("Tiny policy: before and after PPO", fontsize=12, loc="left")
+    axis.set_xlabel("gold of held-out responses, 95 %", fontsize=9.5)
 
 
 def _draw_agreement(axis: Axes, rows: Sequence[dict[str, Any]]) -> None:
@@ -107,4 +110,5 @@ def _draw_agreement(axis: Axes, rows: Sequence[dict[str, Any]]) -> None:
     axis.axvline(0.5, color="#D55E00", lw=1.2, ls="--")
     axis.set_yticks(range(len(lines)), [label for label, _ in reversed(lines)], fontsize=9)
     axis.set_title("Agreement with the gold", fontsize=12, loc="left")
-    axis.set_xlabel("share of pairs, 95 % interval (dashed: chance)", fontsize=9.5)
+    axis.set_ylim(-0.6, len(lines) - 0.4)
+    axis.set_xlabel("share of pairs, 95 % (dashed: chance)", fontsize=9.5)
