@@ -60,7 +60,7 @@ JUDGED: Mapping[str, str] = {
     "coin": "--annotator simulated --noise 0.5",
     "judge_shipped": "--annotator judge --judge local:smollm2",
 }
-"""Arguments of the tiny runs by name. The first one makes the tokenizer and the warm start of the others."""
+"""Arguments of the tiny runs by name. "gold" with seed 0 makes tokenizer and warm start of all others."""
 console = Console(highlight=False, markup=False)
 
 
@@ -71,9 +71,10 @@ class Options:
     only: Literal["rlhf", "rlaif"] | None = None
     """which part; none: both"""
     annotators: tuple[str, ...] = ()
-    """of the tiny runs: gold, judge, coin, judge_shipped; none: all. The first one must be there"""
+    """of the tiny runs: gold, judge, coin, judge_shipped; none: all"""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """of the tiny runs; SmolLM2-135M itself is trained once, with seed 0"""
+    """of responses, verdicts and PPO of the tiny runs, all from one warm start (gold, seed 0); SmolLM2-135M
+    itself is trained once, with seed 0"""
     processes: int = 2
     """runs at the same time"""
     threads: int = 1
@@ -111,9 +112,9 @@ RLHF_RUN = Run("ppo", f"{RLHF} --model {{out}}/sft/model --seed 0")
 
 def tiny_run(name: str, seed: int) -> Run:
     """Returns the run of a tiny policy with verdicts from the annotator ``name``."""
-    text, first = f"{TINY} {JUDGED[name]} --seed {seed}", f"{{out}}/gold-seed{seed}"
-    if name != "gold":
-        text += f" --model {first}/sft --tokenizer {first}/tokenizer"
+    text = f"{TINY} {JUDGED[name]} --seed {seed}"
+    if (name, seed) != ("gold", 0):
+        text += " --model {out}/gold-seed0/sft --tokenizer {out}/gold-seed0/tokenizer"
     return Run(f"{name}-seed{seed}", text)
 
 
@@ -153,6 +154,8 @@ def run_all(chains: Sequence[Sequence[Run]], options: Options) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     left = sum(not run.is_done(options) for chain in chains for run in chain)
     console.print(f"{left} runs are to be done.")
+    if options.only != "rlhf":
+        do_chain([tiny_run("gold", 0)], options)
     with ThreadPoolExecutor(options.processes) as pool:
         for future in [pool.submit(do_chain, chain, options) for chain in chains]:
             future.result()
