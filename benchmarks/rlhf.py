@@ -42,8 +42,8 @@ PICTURE = ROOT / "docs" / "rlhf.png"
 SHARED = "--device cpu --threads 1 --no-tensorboard --checkpoint-every 100"
 ENVIRONMENTS: Mapping[str, str] = {
     "sentiment": "--env lmgym/Sentiment-v0",
-    # Rows of four times as many tokens: fewer of them, so that a run takes as long.
-    "chat": "--env lmgym/Chat-v0 --num-prompts 768 --reward-model.iterations 120 --num-envs 128 "
+    # Rows of four times as many tokens: fewer of them, so that a run takes about as long.
+    "chat": "--env lmgym/Chat-v0 --num-prompts 1536 --reward-model.iterations 250 --num-envs 128 "
     "--eval-prompts 256 --best-of-n.num-prompts 256",
 }
 """Arguments of `lmgym rlhf` by name of the environment; all else is the command's default."""

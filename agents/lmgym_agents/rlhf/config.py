@@ -144,7 +144,7 @@ def _preference_reward() -> RewardModelConfig:
 
 def _preference_ppo() -> PPOConfig:
     return PPOConfig(
-        iterations=50, learning_rate=4e-4, kl_coefficient=0.05, gae_lambda=0.95, value_lambda=0.95, epochs=2,
+        iterations=50, learning_rate=4e-4, kl_coefficient=0.1, gae_lambda=0.95, value_lambda=0.95, epochs=2,
         minibatches=2,
     )  # fmt: skip
 
