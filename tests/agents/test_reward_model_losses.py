@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from lmgym.errors import InvalidValueError
 from lmgym_agents.reward_models.losses import estimate_tie_parameter, preference_loss
 
-FLOATS = st.floats(-6, 6)
+
+def floats(low, high):
+    """Without subnormal numbers, which do not exist in a process in which a training has run."""
+    return st.floats(low, high, allow_subnormal=False)
+
+
+FLOATS = floats(-6, 6)
 
 
 def double(*values):
@@ -93,12 +99,12 @@ def test_the_odds_of_decided_pairs_are_those_of_bradley_and_terry(nu):
 
 
 pair_lists = st.lists(
-    st.tuples(FLOATS, FLOATS, st.booleans(), st.floats(0, 3), st.floats(0, 2)), min_size=1, max_size=6
+    st.tuples(FLOATS, FLOATS, st.booleans(), floats(0, 3), floats(0, 2)), min_size=1, max_size=6
 )
 
 
 @settings(max_examples=60, deadline=None)
-@given(pair_lists, st.sampled_from(["davidson", "half"]), st.floats(0, 0.4), st.floats(0.05, 4))
+@given(pair_lists, st.sampled_from(["davidson", "half"]), floats(0, 0.4), floats(0.05, 4))
 def test_equals_the_slow_reference(pairs, tie_loss, eps, nu):
     expected = slow_loss(pairs, eps=eps, nu=nu, tie_loss=tie_loss, centre=0.03)
     found = fast_loss(
