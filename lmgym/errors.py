@@ -1,7 +1,7 @@
 """Errors that callers can cause; each says what was given, what is allowed, what to do.
 
-Every class here is also a built-in ``ValueError``, ``KeyError`` or ``ImportError``, so that code which
-knows nothing of lmgym can still catch it. A bad *model response* is never an error: it is a verdict
+Every class here is also a built-in error such as ``ValueError`` or ``KeyError``, so that code which knows
+nothing of lmgym can still catch it. A bad *model response* is never an error: it is a verdict
 (see ``lmgym.records.Verdict``).
 """
 
@@ -74,6 +74,10 @@ class CheckError(LmgymError, AssertionError):
 
 class MissingDependencyError(LmgymError, ImportError):
     """An optional dependency is not installed; the message gives the pip command."""
+
+
+class BudgetSpentError(LmgymError, RuntimeError):
+    """An agent acts in training although the tokens it was given are used up; see ``lmgym.agent.Training``."""
 
 
 class ModelError(LmgymError, ValueError):

@@ -24,7 +24,7 @@ LAYERS = {
         ("lmgym.preferences",),
         ("lmgym.judges",),
         ("lmgym.envs",),
-        ("lmgym.checker", "lmgym.bench", "lmgym.play", "lmgym.train_tokenizer"),
+        ("lmgym.agent", "lmgym.checker", "lmgym.bench", "lmgym.play", "lmgym.train_tokenizer"),
         ("lmgym.cli", "lmgym.__main__"),
     ),
     "lmgym_agents": (
@@ -46,6 +46,7 @@ LAYERS = {
          "lmgym_agents.diagnosis.hidden",
          "lmgym_agents.diagnosis.states", "lmgym_agents.diagnosis.q_diagnosis"),
         ("lmgym_agents.train", "lmgym_agents.rlhf", "lmgym_agents.baselines"),
+        ("lmgym_agents.bench",),
         ("lmgym_agents.cli", "lmgym_agents.commands"),
     ),
 }  # fmt: skip

@@ -1,13 +1,7 @@
-"""Agents: whatever answers a batch of prompts, a language model or anything else.
+"""A language model as an agent, any agent in the place of an engine, and agents by their names.
 
-    class Calculator:
-        granularity = "response"
-
-        def act(self, observations):  # a list of prompts in, as many responses out
-            return [str(add(prompt)) for prompt in observations]
-
-An agent is evaluated as ``evaluate(Calculator(), "lmgym/Math-v0")``, or from the command line by its name,
-``module:Calculator``. Left out: learning (see ``algorithms``).
+What an agent is stands in ``lmgym.agent``. One is evaluated as ``evaluate(agent, "lmgym/Math-v0")``, or from
+the command line by its name, ``module:Class``. Left out: learning (see ``algorithms``).
 """
 
 from __future__ import annotations
@@ -15,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from lmgym.agent import Agent
 from lmgym.chat_template import ChatTokenizer, make_chat_tokenizer
 from lmgym.conversation import has_marks, plain, readable
 from lmgym.errors import InvalidValueError
@@ -30,29 +25,6 @@ from lmgym_agents.decoding.batching import Progress
 from lmgym_agents.engine import Engine, Generation
 from lmgym_agents.policy import Policy
 from lmgym_agents.sampling import SamplingParams
-
-
-@runtime_checkable
-class Agent(Protocol):
-    """Acts on batched observations.
-
-    An agent may also have an attribute ``tokenizer``; environments are then made with it.
-    """
-
-    granularity: Literal["token", "response"]
-    """What an action is."""
-
-    def act(self, observations: Any) -> Any:
-        """Returns one action for each of B observations.
-
-        Args:
-            observations: "response": a list of B texts, each the episode so far. "token": a dict with
-                ``input_ids`` int32[B, L] and ``attention_mask`` int8[B, L], as the environments give them.
-
-        Returns:
-            "response": B texts. "token": integers[B], one token a row; the end token ends a turn.
-        """
-        ...
 
 
 class LMAgent:
