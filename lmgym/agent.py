@@ -82,7 +82,7 @@ class Experience:
 
 
 class Training(Protocol):
-    """What an agent that trains itself is given: environments, a budget of their tokens, a place for its state.
+    """What an agent that trains itself is given: environments, a budget of tokens, a place for its state.
 
     The budget is counted by the environments. When it is spent they raise ``BudgetSpentError`` at the next
     action, which ``learn`` need not catch: whoever called it takes that for its end.
@@ -94,7 +94,7 @@ class Training(Protocol):
     seed: int
     """Of everything that the agent draws."""
     budget: int
-    """Tokens that the agent may act in training; for learners from demonstrations, tokens that they may read."""
+    """Tokens that the agent may act in training; learners from demonstrations may read as many."""
     num_tokens: int
     """Of them, spent so far."""
     model: Path | None

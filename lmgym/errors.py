@@ -77,7 +77,7 @@ class MissingDependencyError(LmgymError, ImportError):
 
 
 class BudgetSpentError(LmgymError, RuntimeError):
-    """An agent acts in training although the tokens it was given are used up; see ``lmgym.agent.Training``."""
+    """An agent acts in training although its budget of tokens is spent; see ``lmgym.agent.Training``."""
 
 
 class ModelError(LmgymError, ValueError):
