@@ -21,13 +21,14 @@ MAKEFLAGS += --no-print-directory
 test mutants: export OMP_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format marks bench mutants hooks clean
+.PHONY: help setup demo test check format docs marks bench mutants hooks clean
 
 help:
 	@echo 'make demo      train a tiny language model on lmgym/Math-v0 by SFT and PPO, in about three minutes'
 	@echo 'make test      everything that must pass: format, lint, types, wheel, tests'
 	@echo 'make check     the first three of these'
 	@echo 'make format    rewrite the code to its format'
+	@echo 'make docs      build the documentation site, build/site/index.html'
 	@echo 'make mutants   plant each known silent bug in a copy and see that the tests find it'
 	@echo 'make bench     measure speed and learning; writes benchmarks/results'
 	@echo 'make marks     print what was measured against what was promised'
@@ -55,9 +56,14 @@ $(VENV)/.installed: $(VENV)/.torch pyproject.toml constraints.txt
 	@$(INSTALL) --no-build-isolation -e '.[agents,gguf,dev]' $(TORCH)
 	@touch $@
 
-$(VENV)/.bench: $(VENV)/.installed
+$(VENV)/.peers: $(VENV)/.installed
 	@echo 'setup: the peers that benchmarks compare with'
-	@$(INSTALL) --no-build-isolation -e '.[agents,gguf,dev,bench]' $(TORCH)
+	@$(INSTALL) --no-build-isolation -e '.[agents,gguf,dev,peers]' $(TORCH)
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.installed
+	@echo 'setup: the site generator of the documentation'
+	@$(INSTALL) --no-build-isolation -e '.[agents,gguf,dev,docs]' $(TORCH)
 	@touch $@
 
 check: setup
@@ -77,12 +83,16 @@ test: check
 demo: setup
 	@$(DEMO)
 
-bench: $(VENV)/.bench
+bench: $(VENV)/.peers
 	@for script in $(BENCHMARKS); do echo "bench: $$script"; $(BIN)/python $$script || exit 1; done
 	@$(BIN)/python benchmarks/marks.py
 
 format: setup
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+docs: $(VENV)/.docs
+	@$(BIN)/mkdocs build --strict --quiet --site-dir build/site
+	@echo 'docs: build/site/index.html'
 
 mutants: setup
 	@$(BIN)/python -m tests.mutants.run

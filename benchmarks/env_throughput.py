@@ -270,7 +270,7 @@ def main() -> None:
     plain = speeds[f"plain token env, random, SyncVectorEnv, {PEER_ROWS} rows"]
     show(lines, plain)
     if not any("reasoning-gym" in name for name in runners):
-        print('reasoning-gym is not installed, so its row is missing: pip install "lmgym[bench]"')
+        print('reasoning-gym is not installed, so its row is missing: pip install "lmgym[peers]"')
     marks = [
         make_mark(
             f"env_throughput: {ID}, {options.rows} rows, random policy", ours, "token steps/s", at_least=1e6
