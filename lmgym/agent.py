@@ -11,6 +11,8 @@ Everything beyond ``granularity`` and ``act`` is optional, and an agent simply h
 - ``observe(experience)``: the benchmark plays training episodes by ``act`` and tells what they earned.
 - ``learn(training)``: the agent trains itself, in environments that it takes from ``training``. An agent has
   ``observe`` or ``learn``, not both.
+- ``begin(training)``: told once, before anything else, where it will train; the place to load
+  ``training.model``, so that it can be measured before it has learned.
 - ``save(folder)`` and ``load(folder)``: what was learned, so that a killed run goes on.
 - ``explores``: if there is such an attribute it is True while training episodes are played, False in
   measurements.
