@@ -30,7 +30,7 @@ LAYERS = {
     "lmgym_agents": (
         ("lmgym_agents.errors",),
         ("lmgym_agents.models", "lmgym_agents.policy", "lmgym_agents.sampling", "lmgym_agents.losses",
-         "lmgym_agents.advantages", "lmgym_agents.state_model", "lmgym_agents.runs", "lmgym_agents.prefixes",
+         "lmgym_agents.advantages", "lmgym_agents.group_advantages", "lmgym_agents.state_model", "lmgym_agents.runs", "lmgym_agents.prefixes",
          "lmgym_agents.q.heads", "lmgym_agents.q.model", "lmgym_agents.q.files", "lmgym_agents.q.targets",
          "lmgym_agents.q.losses", "lmgym_agents.q.soft_losses", "lmgym_agents.q.ilql_losses",
          "lmgym_agents.q.action_rows", "lmgym_agents.q.sums", "lmgym_agents.diagnosis.heuristic_quality",
@@ -46,7 +46,7 @@ LAYERS = {
          "lmgym_agents.diagnosis.hidden",
          "lmgym_agents.diagnosis.states", "lmgym_agents.diagnosis.q_diagnosis"),
         ("lmgym_agents.train", "lmgym_agents.rlhf", "lmgym_agents.baselines"),
-        ("lmgym_agents.bench",),
+        ("lmgym_agents.bench", "lmgym_agents.agent_specs"),
         ("lmgym_agents.cli", "lmgym_agents.commands"),
     ),
 }  # fmt: skip

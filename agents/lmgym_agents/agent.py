@@ -1,13 +1,12 @@
-"""A language model as an agent, any agent in the place of an engine, and agents by their names.
+"""A language model as an agent, and any agent in the place of an engine.
 
 What an agent is stands in ``lmgym.agent``. One is evaluated as ``evaluate(agent, "lmgym/Math-v0")``, or from
-the command line by its name, ``module:Class``. Left out: learning (see ``algorithms``).
+the command line by its name (see ``agent_specs``). Left out: learning (see ``algorithms``).
 """
 
 from __future__ import annotations
 
 import dataclasses
-import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -180,26 +179,3 @@ def check_agent(agent: object) -> None:
             f"{type(agent).__name__} is no agent: it needs a method act(observations) and an attribute "
             f"granularity of 'token' or 'response', got granularity={granularity!r}."
         )
-
-
-def load_agent(name: str, **options: Any) -> Agent:
-    """Returns the agent that ``"module:Class"`` makes from ``options``.
-
-    Raises:
-        InvalidValueError: no such module or class, options it does not take, or what it makes is no agent.
-    """
-    module, separator, attribute = name.partition(":")
-    if not separator or not module or not attribute:
-        raise InvalidValueError(f"an agent is named 'module:Class', got {name!r}.")
-    try:
-        factory = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise InvalidValueError(
-            f"there is no agent {name!r} to import: {error}. Is its folder on PYTHONPATH?"
-        ) from error
-    try:
-        agent = factory(**options)
-    except TypeError as error:
-        raise InvalidValueError(f"{name} can't be made from {sorted(options)}: {error}.") from error
-    check_agent(agent)
-    return agent  # type: ignore[no-any-return]

@@ -9,7 +9,7 @@ import pytest
 from lmgym.errors import InvalidValueError
 from lmgym.records import Scores
 from lmgym.tasks.probes import Delayed, Echo
-from lmgym_agents.agent import AgentEngine, LMAgent, check_agent, load_agent
+from lmgym_agents.agent import AgentEngine, LMAgent, check_agent
 from lmgym_agents.evaluation import distinct_problems, evaluate
 from lmgym_agents.intervals import bootstrap_interval, pass_at_k, success_interval, wilson_interval
 from lmgym_agents.models import make_tiny_model
@@ -158,20 +158,6 @@ def test_problems_weigh_the_same_whatever_has_failed():
     values = np.array([[1.0, 1.0], [0.0, 0.0]])
     valid = np.array([[True, False], [True, True]])
     assert success_interval(values.astype(bool), valid, 0.95, 0).mean == 0.5
-
-
-@pytest.mark.parametrize(
-    ("name", "match"),
-    [
-        ("nothing", "'module:Class'"),
-        ("no_such_module_here:Agent", "there is no agent"),
-        ("lmgym_agents.agent:NoSuchClass", "there is no agent"),
-        ("collections:OrderedDict", "is no agent"),
-    ],
-)
-def test_agents_that_can_not_be_loaded(name, match):
-    with pytest.raises(InvalidValueError, match=match):
-        load_agent(name)
 
 
 def test_agents_that_answer_nonsense_are_told_so():

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from lmgym.errors import InvalidValueError
-from lmgym_agents.agent import Agent, LMAgent, load_agent
+from lmgym_agents.agent import Agent, LMAgent
+from lmgym_agents.agent_specs import make_agent
 from lmgym_agents.evaluation import EvaluationResult, evaluate
 from lmgym_agents.q.agent import QAgent
 from lmgym_agents.q.engine import Support
@@ -28,14 +29,15 @@ class Eval:
     """Measures a model or any agent on a split, with confidence intervals.
 
     A model is named with --model; a run's is in its folder's model/. A Q model acts by Q: at temperature 0 by
-    its best action, else by prior · exp(Q / temperature). Any other agent is named with
-    --agent module:Class (see examples/05_plug_in_your_agent.py).
+    its best action, else by prior · exp(Q / temperature). Any other agent is named with --agent, with its
+    options behind it: module:Class?width=3 (see docs/agents.md).
     """
 
     env: Annotated[EnvOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=EnvOptions)
     model: Annotated[ModelOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=ModelOptions)
     agent: str | None = None
-    """module:Class of an agent, in place of a model"""
+    """in place of a model: a built-in name, module:Class, a name that a package registers, or a served model,
+    http://HOST:PORT/v1#MODEL"""
     split: str = "test"
     """where problems come from"""
     num_problems: int = 1000
@@ -82,7 +84,7 @@ def _make_agent(config: Eval) -> Agent:
     if config.agent is not None:
         if config.model != ModelOptions():
             raise InvalidValueError("--agent and options of a model were both given; one can be measured.")
-        return load_agent(config.agent)
+        return make_agent(config.agent, seed=config.seed)
     tokenizer = config.model.make_tokenizer()
     if Path(config.model.model).is_dir() and is_q_model(config.model.model):
         return QAgent(

@@ -17,7 +17,8 @@ from lmgym.envs.vector import TokenVectorEnv
 from lmgym.errors import InvalidValueError
 from lmgym.seeding import make_generator, make_key
 from lmgym.tokenization import TextTokenizer
-from lmgym_agents.agent import AgentEngine, load_agent
+from lmgym_agents.agent import AgentEngine
+from lmgym_agents.agent_specs import make_agent
 from lmgym_agents.engine import Engine
 from lmgym_agents.errors import TrajectoryError
 from lmgym_agents.offline.jsonl import append_jsonl
@@ -53,7 +54,7 @@ class Record:
     env: Annotated[EnvOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=EnvOptions)
     model: Annotated[ModelOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=ModelOptions)
     agent: str | None = None
-    """module:Class of an agent, in place of a model"""
+    """in place of a model; named as in `lmgym eval`"""
     demonstration_quality: float | None = None
     """play the task's demonstrations of this quality, in [0, 1], in place of a model"""
     episodes: int = 1000
@@ -106,7 +107,7 @@ def run_record(config: Record) -> int:
     options = config.env.make_options()
     if config.demonstration_quality is not None:
         options[_QUALITY] = config.demonstration_quality
-    agent = None if config.agent is None else load_agent(config.agent)
+    agent = None if config.agent is None else make_agent(config.agent, seed=config.seed)
     tokenizer = getattr(agent, "tokenizer", None) or config.model.make_tokenizer()
     rows = min(config.rows, config.episodes)
     env = _make_env(config, options, rows, tokenizer)
