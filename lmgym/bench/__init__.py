@@ -1,0 +1,1 @@
+"""The benchmark's data and arithmetic: suites, results, statistics, rankings. No torch, and nothing runs."""
