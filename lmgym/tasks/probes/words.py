@@ -210,7 +210,18 @@ class Shortcut(WordProbe):
         shortcut_score: float = 0.3,
         needs_stop: bool = True,
     ) -> None:
-        """Configures the probe; ``shortcut`` is one character outside ``alphabet``, see ``WordProbe``."""
+        """Configures the probe.
+
+        Args:
+            length: characters of the word, 1 to 64.
+            alphabet: characters of words.
+            shortcut: one character outside ``alphabet``.
+            shortcut_score: its score, from 0 to below 1.
+            needs_stop: False: a response cut by its budget counts like one that ended itself.
+
+        Raises:
+            InvalidValueError: a value out of its range.
+        """
         if (
             not isinstance(shortcut, str)
             or len(shortcut) != 1
