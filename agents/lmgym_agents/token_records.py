@@ -112,8 +112,13 @@ def record_tokens(
 
 def write_token_records(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
     """Writes the records, a line each; an existing file is replaced in one step."""
+    write_atomically(path.absolute(), to_json_lines(records), FILES)
+
+
+def to_json_lines(records: Sequence[Mapping[str, Any]]) -> bytes:
+    """Returns the content of a file of records."""
     lines = [json.dumps(record, allow_nan=False, separators=(",", ":")) + "\n" for record in records]
-    write_atomically(path.absolute(), "".join(lines).encode("ascii"), FILES)
+    return "".join(lines).encode("ascii")
 
 
 def _make_agent(model: Model, tokenizer: TextTokenizer, temperature: float, rows: int) -> LMAgent | QAgent:

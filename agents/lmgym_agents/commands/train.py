@@ -21,6 +21,7 @@ from lmgym_agents.agent import LMAgent
 from lmgym_agents.algorithms.ppo import PPO
 from lmgym_agents.algorithms.ppo_config import PPOConfig
 from lmgym_agents.algorithms.sft import SFT, SFTConfig
+from lmgym_agents.commands.token_files import first_policy, write_run_tokens
 from lmgym_agents.demonstrations import FileDemonstrations, TaskDemonstrations
 from lmgym_agents.engine import Engine
 from lmgym_agents.evaluation import EvaluationResult, evaluate
@@ -72,8 +73,8 @@ class TrainPPO:
     """Trains a language model by PPO in an environment.
 
     The run's folder holds the model in Hugging Face format, config.json, versions.json, metrics.jsonl,
-    TensorBoard events, curves.png, evaluation.json, transcripts.jsonl and checkpoints. Ctrl-c saves and
-    leaves; --resume goes on.
+    TensorBoard events, curves.png, evaluation.json, transcripts.jsonl, start.tokens.jsonl, end.tokens.jsonl
+    and checkpoints. Ctrl-c saves and leaves; --resume goes on. `lmgym report FOLDER` shows it.
     """
 
     env: Annotated[EnvOptions, Flat] = field(default_factory=EnvOptions)
@@ -125,7 +126,7 @@ def train_ppo(config: TrainPPO) -> int:
     policy = config.model.make_policy(tokenizer, context=env.context_length, seed=seed)
     engine = _make_engine(policy, tokenizer, config.num_envs)
     with open_run(config, "ppo", env, policy, seed) as run, TrainingDisplay() as display:
-        measure = _Measure(config.env, config.evaluation, policy, tokenizer, engine, display)
+        measure = _Measure(config.env, config.evaluation, policy, tokenizer, engine)
 
         def make_ppo() -> PPO:
             return PPO(policy, env, config.ppo, engine=engine, on_message=display.say)
@@ -145,6 +146,7 @@ def train_ppo(config: TrainPPO) -> int:
         result = _run(stages, run, display, config.folder, seed, measure)
         if result.exit_code == 0:
             _write_products(run, policy, tokenizer, result)
+            measure.write_tokens(run, "end", first_policy(config.model, measure.agent, seed=seed))
             _draw(run, result, f"PPO on {config.env.env}", f"{config.model.model}, seed {seed}")
     return _report(run, result, config.evaluation)
 
@@ -162,7 +164,7 @@ def train_sft(config: TrainSFT) -> int:
     policy = config.model.make_policy(tokenizer, context=env.context_length, seed=seed)
     engine = _make_engine(policy, tokenizer, 1024)
     with open_run(config, "sft", env, policy, seed) as run, TrainingDisplay() as display:
-        measure = _Measure(config.env, config.evaluation, policy, tokenizer, engine, display)
+        measure = _Measure(config.env, config.evaluation, policy, tokenizer, engine)
 
         def make_sft() -> SFT:
             data = (
@@ -179,6 +181,7 @@ def train_sft(config: TrainSFT) -> int:
         result = _run(stages, run, display, config.folder, seed, measure)
         if result.exit_code == 0:
             _write_products(run, policy, tokenizer, result)
+            measure.write_tokens(run, "end", first_policy(config.model, measure.agent, seed=seed))
             _draw(run, result, f"SFT on {config.env.env}", f"{config.model.model}, seed {seed}")
     return _report(run, result, config.evaluation)
 
@@ -192,17 +195,26 @@ class _Measure:
     policy: Policy
     tokenizer: TextTokenizer
     engine: Engine
-    display: TrainingDisplay
 
     def __call__(self) -> Mapping[str, Any]:
-        agent = LMAgent(self.policy, self.tokenizer, engine=self.engine)
         results: dict[str, EvaluationResult] = {}
         for split in self.options.eval_splits:
             results[split] = evaluate(
-                agent, self.env.env, split=split, num_problems=self.options.eval_problems,
+                self.agent, self.env.env, split=split, num_problems=self.options.eval_problems,
                 env_options=self.env.make_options(), num_transcripts=self.options.num_transcripts,
             )  # fmt: skip
         return {split: result.to_dict() for split, result in results.items()}
+
+    @property
+    def agent(self) -> LMAgent:
+        return LMAgent(self.policy, self.tokenizer, engine=self.engine)
+
+    def write_tokens(self, run: RunFolder, label: str, reference: Policy | None = None) -> None:
+        """Writes the token records of the policy as it is."""
+        write_run_tokens(
+            run, label, self.agent, self.env, split=self.options.eval_splits[0],
+            num_problems=self.options.eval_problems, reference=reference,
+        )  # fmt: skip
 
 
 def _make_engine(policy: Policy, tokenizer: TextTokenizer, rows: int) -> Engine:
@@ -249,9 +261,14 @@ def _run(
     display.say(f"Run folder: {run.path}")
     for change in run.changes:
         display.say(f"Changed since the run was begun: {change}")
+
+    def prepare() -> Mapping[str, Any]:
+        measure.write_tokens(run, "start")
+        return measure()
+
     return run_stages(
         stages, run, display, seed=seed, checkpoint_every=folder.checkpoint_every,
-        keep_checkpoints=folder.keep_checkpoints, tensorboard=folder.tensorboard, prepare=measure,
+        keep_checkpoints=folder.keep_checkpoints, tensorboard=folder.tensorboard, prepare=prepare,
     )  # fmt: skip
 
 

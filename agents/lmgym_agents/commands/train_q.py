@@ -13,10 +13,11 @@ import tyro
 from lmgym.envs.vector import TokenVectorEnv
 from lmgym.errors import InvalidValueError
 from lmgym.tokenization import TextTokenizer
-from lmgym_agents.agent import Agent, LMAgent
+from lmgym_agents.agent import LMAgent
 from lmgym_agents.algorithms.q_learning import QLearning
 from lmgym_agents.algorithms.q_learning_config import QLearningConfig
 from lmgym_agents.algorithms.sft import SFT, SFTConfig
+from lmgym_agents.commands.token_files import first_policy, write_run_tokens
 from lmgym_agents.commands.train import EvaluationOptions, open_run
 from lmgym_agents.demonstrations import TaskDemonstrations
 from lmgym_agents.engine import Engine
@@ -84,10 +85,11 @@ def train_q(config: TrainQ) -> int:
         result = run_stages(
             parts.stages(), run, display, seed=seed, checkpoint_every=config.folder.checkpoint_every,
             keep_checkpoints=config.folder.keep_checkpoints, tensorboard=config.folder.tensorboard,
-            prepare=parts.measure,
+            prepare=lambda: parts.prepare(run),
         )  # fmt: skip
         if result.exit_code == 0:
             _write_products(run, parts, result)
+            parts.write_tokens(run, "end", first_policy(config.model, parts.agent, seed=seed))
     print_outcome(result, run.path, config.evaluation.num_transcripts)
     return result.exit_code
 
@@ -124,14 +126,29 @@ class _Parts:
         options, env = self.config.evaluation, self.config.env
         results = {
             split: evaluate(
-                self._agent(), env.env, split=split, num_problems=options.eval_problems,
+                self.agent, env.env, split=split, num_problems=options.eval_problems,
                 env_options=env.make_options(), num_transcripts=options.num_transcripts,
             )
             for split in options.eval_splits
         }  # fmt: skip
         return {split: result.to_dict() for split, result in results.items()}
 
-    def _agent(self) -> Agent:
+    def prepare(self, run: RunFolder) -> Mapping[str, Any]:
+        """Measures the language head before training, and writes its token records."""
+        self.write_tokens(run, "start")
+        return self.measure()
+
+    def write_tokens(self, run: RunFolder, label: str, reference: Policy | None = None) -> None:
+        """Writes the token records of the agent as it is."""
+        options = self.config.evaluation
+        write_run_tokens(
+            run, label, self.agent, self.config.env, split=options.eval_splits[0],
+            num_problems=options.eval_problems, reference=reference,
+        )  # fmt: skip
+
+    @property
+    def agent(self) -> LMAgent | QAgent:
+        """The language head before Q-learning begins, then Q."""
         if self.q_model is None:
             return LMAgent(self.policy, self.tokenizer, engine=self._engine)
         return QAgent(self.q_model, self.tokenizer, support=self.config.q.rule.support)
