@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
@@ -22,6 +23,7 @@ from lmgym_agents.report.tables import make_transcript_table
 from lmgym_agents.run_options import EnvOptions, ModelOptions
 from lmgym_agents.runs.durable_files import FILES, write_atomically
 from lmgym_agents.sampling import SamplingParams
+from lmgym_agents.token_records import record_tokens, write_token_records
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,23 @@ class Eval:
     """responses to print, half of them right"""
     json_out: Path | None = None
     """file for all of it as JSON"""
+    tokens_out: Path | None = None
+    """file, NAME.tokens.jsonl, for what the model makes of each token of its episodes; see `lmgym report`"""
+    reference: str | None = None
+    """model that the KL divergence in --tokens-out is measured from"""
+
+    def __post_init__(self) -> None:
+        if self.tokens_out is not None and not self.tokens_out.name.endswith(".tokens.jsonl"):
+            raise InvalidValueError(
+                f"--tokens-out is {str(self.tokens_out)!r}; allowed: names that end in .tokens.jsonl, by which "
+                "`lmgym report` finds them."
+            )
+        if self.tokens_out is not None and self.agent is not None:
+            raise InvalidValueError(
+                "--tokens-out needs --model: of another agent nobody knows the probabilities."
+            )
+        if self.reference is not None and self.tokens_out is None:
+            raise InvalidValueError("--reference is for --tokens-out, which was not given.")
 
 
 def run_eval(config: Eval) -> int:
@@ -77,7 +96,22 @@ def run_eval(config: Eval) -> int:
     if config.json_out is not None:
         text = json.dumps(result.to_dict(), indent=2)
         write_atomically(config.json_out.absolute(), text.encode() + b"\n", FILES)
+    if config.tokens_out is not None:
+        assert isinstance(agent, LMAgent | QAgent), agent
+        write_token_records(config.tokens_out, _record_tokens(config, agent))
     return 0
+
+
+def _record_tokens(config: Eval, agent: LMAgent | QAgent) -> list[dict[str, Any]]:
+    reference = None
+    if config.reference is not None:
+        context = config.env.make_env(1, agent.tokenizer).context_length
+        options = dataclasses.replace(config.model, model=config.reference)
+        reference = options.make_policy(agent.tokenizer, context=context, seed=config.seed)
+    return record_tokens(
+        agent, agent.tokenizer, config.env.env, options=config.env.make_options(), split=config.split,
+        num_problems=config.num_problems, seed=config.seed, reference=reference, label=config.model.model,
+    )  # fmt: skip
 
 
 def _make_agent(config: Eval) -> Agent:
