@@ -17,6 +17,8 @@ Everything beyond ``granularity`` and ``act`` is optional, and an agent simply h
 - ``explores``: if there is such an attribute it is True while training episodes are played, False in
   measurements.
 - ``tokenizer``: environments are made with it.
+- ``reads_marks``: True: it is given conversations with the marks of ``lmgym.conversation``; else as people
+  read them, "User: …".
 - a parameter ``seed`` of its constructor is given the seed of the run.
 
 Left out: how agents are measured (``lmgym_agents.evaluation``) and compared (``lmgym_agents.bench``).

@@ -126,7 +126,8 @@ class AgentEngine:
 
     def _read(self, row: NDArray[np.int64]) -> str:
         if isinstance(self._tokenizer, ChatTokenizer):
-            return readable(self._tokenizer.read(row))
+            text = self._tokenizer.read(row)
+            return text if getattr(self._agent, "reads_marks", False) else readable(text)
         return self._tokenizer.decode(row[len(self._tokenizer.prefix_ids) :])
 
     def _ask_texts(self, rows: list[NDArray[np.int64]], budgets: NDArray[np.int64]) -> list[list[int]]:

@@ -204,7 +204,7 @@ def _load(reference: str) -> Callable[..., Any]:
         raise UnknownNameError(f"agent of module {module_name!r}", path, own) from error
     if not callable(factory):
         raise InvalidValueError(f"{reference!r} is a {type(factory).__name__}; name a class, or a function.")
-    return factory  # type: ignore[no-any-return]
+    return factory
 
 
 def _is_made_in(value: object, module: str) -> bool:

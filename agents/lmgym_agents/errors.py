@@ -59,3 +59,7 @@ class TrajectoryError(LmgymError, ValueError):
 
 class TooManyFailuresError(LmgymError, RuntimeError):
     """So many rewards could not be computed that going on would train on a biased sample."""
+
+
+class EndpointError(LmgymError, RuntimeError):
+    """A served model that did not answer; nothing is scored in its stead."""

@@ -1,4 +1,4 @@
-"""One chat request to an OpenAI-compatible server, with everything that can go wrong on the way.
+"""One request to an OpenAI-compatible server, with everything that can go wrong on the way.
 
 Comes in: the body of a request. Goes out: what the model said, or why there is nothing; never an exception
 for what a server does. Left out: what is asked and how answers are read, caches, costs beyond counting.
@@ -65,6 +65,7 @@ class ChatClient:
         budget: what may be spent.
         breaker_after: failed questions in a row after which nothing is asked for ``breaker_pause_s``.
         breaker_pause_s: seconds.
+        path: what is asked: "chat/completions", or "completions" for plain text.
         transport: of httpx, instead of the network.
         clock: seconds, monotonic.
         sleep: waits for seconds; default: until ``stop`` is called at the latest.
@@ -86,12 +87,14 @@ class ChatClient:
         budget: Budget,
         breaker_after: int = 8,
         breaker_pause_s: float = 60.0,
+        path: str = "chat/completions",
         transport: Any = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
         jitter: Callable[[], float] | None = None,
     ) -> None:
         self.base_url = check_base_url(base_url)
+        self._url = f"{self.base_url}/{path}"
         self._key = _read_key(api_key_env)
         self._timeout_s, self._max_retries = timeout_s, max_retries
         self._costs, self._budget = costs, budget
@@ -155,9 +158,7 @@ class ChatClient:
         wait_s = wait_before(attempt, self._jitter())
         left_s = max(0.001, deadline - self.clock())
         try:
-            with self._client.stream(
-                "POST", f"{self.base_url}/chat/completions", content=data, timeout=left_s
-            ) as response:
+            with self._client.stream("POST", self._url, content=data, timeout=left_s) as response:
                 asked_s = read_retry_after(response.headers.get("retry-after"), datetime.now(UTC))
                 if asked_s is not None:
                     wait_s = max(wait_s, asked_s)
@@ -218,15 +219,18 @@ class ChatClient:
 
 
 def read_answer(data: bytes) -> Answer:
-    """Returns what the bytes of a successful response hold; anything unexpected is an unusable answer."""
+    """Returns what the bytes of a successful response hold, the answer to a chat or to a plain text.
+
+    Anything unexpected is an unusable answer.
+    """
     try:
         body = json.loads(data)
         choice = body["choices"][0]
-        message = choice["message"]
+        message = choice["message"] if "message" in choice else {"content": choice["text"]}
         content, finish, usage = message.get("content"), choice.get("finish_reason"), body.get("usage")
         refusal = message.get("refusal")
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-        return Answer(None, failure="unusable: the answer is no chat completion in JSON")
+        return Answer(None, failure="unusable: the answer is no completion in JSON")
     if not isinstance(content, str | None):
         return Answer(None, failure="unusable: the content of the answer is no text")
     if isinstance(refusal, str) and refusal and not content:
@@ -270,7 +274,7 @@ def _import_httpx() -> Any:
     try:
         return importlib.import_module("httpx")
     except ImportError as error:
-        raise MissingDependencyError("judges over HTTP need httpx: pip install 'lmgym[judge]'.") from error
+        raise MissingDependencyError("asking a server needs httpx: pip install 'lmgym[judge]'.") from error
 
 
 def _transient(failure: str) -> Answer:
