@@ -66,8 +66,8 @@ class Eval:
     def __post_init__(self) -> None:
         if self.tokens_out is not None and not self.tokens_out.name.endswith(".tokens.jsonl"):
             raise InvalidValueError(
-                f"--tokens-out is {str(self.tokens_out)!r}; allowed: names that end in .tokens.jsonl, by which "
-                "`lmgym report` finds them."
+                f"--tokens-out is {str(self.tokens_out)!r}; allowed: names that end in .tokens.jsonl, by "
+                "which `lmgym report` finds them."
             )
         if self.tokens_out is not None and self.agent is not None:
             raise InvalidValueError(
