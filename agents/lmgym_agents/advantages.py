@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from lmgym.errors import InvalidValueError
-
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
@@ -176,78 +174,3 @@ def explained_variance(
     if targets.numel() < 2 or float(targets.var()) == 0.0:
         return float("nan")
     return float(1 - errors.var() / targets.var())
-
-
-def group_advantages(
-    scores: Float[Tensor, " B"],
-    group: Int[Tensor, " B"],
-    valid_rows: Bool[Tensor, " B"],
-    *,
-    baseline: str = "mean",
-    scale: str = "none",
-    eps: float = 1e-6,
-) -> Float[Tensor, " B"]:
-    """Returns each row's score against the scores of the other rows with the same ``group`` number.
-
-    Args:
-        scores: one number for each row.
-        group: rows that answer the same problem share a number; groups may differ in size.
-        valid_rows: False: the row failed; its advantage is 0 and its score is never read.
-        baseline: ``"mean"`` of the group (GRPO), or ``"others"``: the mean of the group's other rows (RLOO).
-        scale: ``"none"`` (Dr. GRPO), or ``"std"``: divided by the group's sample standard deviation
-            + ``eps`` (GRPO).
-        eps: keeps a group without spread from dividing by 0.
-
-    Returns:
-        Advantages; exactly 0 in a group with a single valid row or with all scores equal. Permuting the
-        rows permutes them, to the last bit.
-
-    Raises:
-        InvalidValueError: ``baseline`` or ``scale`` is none of the words above.
-    """
-    for name, given, allowed in (
-        ("baseline", baseline, ("mean", "others")),
-        ("scale", scale, ("none", "std")),
-    ):
-        if given not in allowed:
-            raise InvalidValueError(f"{name} must be one of {', '.join(allowed)}, got {given!r}.")
-    x = torch.where(valid_rows, scores, 0).double()
-    count, mean = _group_means(x, group, valid_rows)
-    centred = torch.where(valid_rows, x - mean, 0)
-    advantages = centred
-    if baseline == "others":  # x - (n * mean - x) / (n - 1) = n / (n - 1) * (x - mean)
-        advantages = centred * count / (count - 1).clamp(min=1)
-    if scale == "std":
-        _, variance = _group_means(centred.square(), group, valid_rows)
-        advantages = advantages / ((variance * count / (count - 1).clamp(min=1)).sqrt() + eps)
-    spread = is_informative(scores, group, valid_rows)
-    return torch.where(valid_rows & spread, advantages, 0).to(scores.dtype)
-
-
-def is_informative(
-    scores: Float[Tensor, " B"], group: Int[Tensor, " B"], valid_rows: Bool[Tensor, " B"]
-) -> Bool[Tensor, " B"]:
-    """Returns True for the valid rows whose group holds at least two different valid scores.
-
-    The others have advantage 0 and teach a group method nothing; dynamic sampling replaces them.
-    """
-    _, index = torch.unique(group, return_inverse=True)
-    num_groups = int(index.max()) + 1 if index.numel() else 0
-    top = torch.full((num_groups,), -torch.inf, dtype=torch.float64, device=scores.device)
-    low = -top
-    x = scores.double()
-    top = top.scatter_reduce(0, index, torch.where(valid_rows, x, -torch.inf), "amax")
-    low = low.scatter_reduce(0, index, torch.where(valid_rows, x, torch.inf), "amin")
-    return valid_rows & (top > low)[index]
-
-
-def _group_means(x: Tensor, group: Tensor, valid_rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Returns for each row the number of valid rows in its group and the mean of their ``x``, float64[B]."""
-    _, index = torch.unique(group, return_inverse=True)
-    num_groups = int(index.max()) + 1 if index.numel() else 0
-    weight = valid_rows.double()
-    count = torch.zeros(num_groups, dtype=torch.float64, device=x.device).index_add_(0, index, weight)
-    # Summing in sorted order makes the means independent of the order of the rows.
-    order = torch.argsort(x)
-    total = torch.zeros_like(count).index_add_(0, index[order], (x * weight)[order])
-    return count[index], (total / count.clamp(min=1))[index]

@@ -12,6 +12,7 @@ from lmgym_agents.commands.search import Search, run_search
 from lmgym_agents.commands.train import TrainPPO, TrainSFT, train_ppo, train_sft
 from lmgym_agents.commands.train_dpo import TrainDPO, train_dpo
 from lmgym_agents.commands.train_expert import TrainExpertIteration, train_expert
+from lmgym_agents.commands.train_grpo import TrainGRPO, TrainREINFORCE, train_grpo
 from lmgym_agents.commands.train_ilql import TrainILQL, train_ilql
 from lmgym_agents.commands.train_prm import TrainPRM, train_prm
 from lmgym_agents.commands.train_proposer import TrainProposer, train_proposer
@@ -24,6 +25,8 @@ Subcommand = tuple[type, Callable[[Any], int | None]]
 SUBCOMMANDS: Mapping[str, Subcommand | Mapping[str, Subcommand]] = {
     "train": {
         "ppo": (TrainPPO, train_ppo),
+        "grpo": (TrainGRPO, train_grpo),
+        "reinforce": (TrainREINFORCE, train_grpo),
         "sft": (TrainSFT, train_sft),
         "dpo": (TrainDPO, train_dpo),
         "prm": (TrainPRM, train_prm),

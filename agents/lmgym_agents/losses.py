@@ -178,6 +178,22 @@ def ppo_policy_loss(
     return Loss(loss, stats)
 
 
+def sequence_ratio_logps(
+    logp_policy: Float[Tensor, "B L"], logp_old: Float[Tensor, "B L"], is_action: Bool[Tensor, "B L"]
+) -> Float[Tensor, "B L"]:
+    """Returns log-probs whose ratio to ``logp_old`` is, at every action, the geometric mean of its row's.
+
+    Handed to ``ppo_policy_loss`` as ``logp_policy`` they make its ratio that of the whole response, which is
+    clipped as one.
+
+    Source: Zheng et al. 2025 (GSPO), eq. 7.
+    """
+    old = torch.where(is_action, logp_old.detach(), 0)
+    difference = torch.where(is_action, logp_policy, 0) - old
+    mean = difference.sum(dim=1, keepdim=True) / is_action.sum(dim=1, keepdim=True).clamp(min=1)
+    return torch.where(is_action, old + mean, 0)
+
+
 def importance_weights(
     *,
     logp_old: Float[Tensor, "B L"],

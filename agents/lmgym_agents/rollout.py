@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,6 +88,30 @@ class Rollout:
         }
         terms = {name: term[rows] for name, term in self.terms.items()}
         return dataclasses.replace(self, **chosen, terms=terms)
+
+
+def join_rollouts(parts: Sequence[Rollout]) -> Rollout:
+    """Returns the rows of all parts one after another, padded to one width; their groups stay apart.
+
+    A term of the reward that a part does not name is 0 there.
+    """
+    width = max(part.input_ids.shape[1] for part in parts)
+    joined: dict[str, Tensor] = {}
+    for field in dataclasses.fields(Rollout):
+        arrays = [getattr(part, field.name) for part in parts]
+        if isinstance(arrays[0], Tensor):
+            if arrays[0].ndim == 2:
+                arrays = [torch.nn.functional.pad(x, (0, width - x.shape[1])) for x in arrays]
+            joined[field.name] = torch.cat(arrays)
+    starts = np.cumsum([0, *(int(part.group.max()) + 1 for part in parts)])
+    joined["group"] = torch.cat([part.group + int(first) for part, first in zip(parts, starts, strict=False)])
+    names = {name: None for part in parts for name in part.terms}
+    terms = {
+        name: torch.cat([part.terms.get(name, torch.zeros_like(part.score)) for part in parts])
+        for name in names
+    }
+    seconds = sum(part.generation_s for part in parts)
+    return dataclasses.replace(parts[0], **joined, terms=terms, generation_s=seconds)
 
 
 def collect(

@@ -8,12 +8,11 @@ from lmgym.errors import InvalidValueError
 from lmgym_agents.advantages import (
     explained_variance,
     gae,
-    group_advantages,
-    is_informative,
     length_adaptive_lambda,
     monte_carlo_returns,
     whiten,
 )
+from lmgym_agents.group_advantages import group_advantages, is_informative
 from tests.reference.gae import compact_gae, row_gae
 
 F64 = torch.float64

@@ -10,9 +10,9 @@ import jaxtyping
 import pytest
 import torch
 
-from lmgym_agents import advantages, kl, losses, reward_shaping, token_logps
+from lmgym_agents import advantages, group_advantages, kl, losses, reward_shaping, token_logps
 
-MODULES = [advantages, kl, losses, reward_shaping, token_logps]
+MODULES = [advantages, group_advantages, kl, losses, reward_shaping, token_logps]
 
 
 @pytest.fixture
@@ -89,8 +89,9 @@ FORMULAS = [
     advantages.length_adaptive_lambda,
     advantages.whiten,
     advantages.explained_variance,
-    advantages.group_advantages,
-    advantages.is_informative,
+    group_advantages.estimate_advantages,
+    group_advantages.group_advantages,
+    group_advantages.is_informative,
     kl.estimate_kl,
     kl.exact_kl,
     kl.kl_loss,

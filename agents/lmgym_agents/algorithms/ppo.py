@@ -13,7 +13,6 @@ implementation details of RLHF with PPO"); Yu et al. 2025 (DAPO); Yue et al. 202
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, cast
@@ -23,21 +22,23 @@ from torch import Tensor
 
 from lmgym.envs.vector import TokenVectorEnv
 from lmgym.seeding import make_generator, make_key
-from lmgym_agents.accumulate import accumulate_gradients, find_non_finite, optimizer_step
+from lmgym_agents.accumulate import find_non_finite
 from lmgym_agents.advantages import explained_variance, gae, length_adaptive_lambda, whiten
 from lmgym_agents.algorithms.failed_problems import FailedProblems
+from lmgym_agents.algorithms.minibatch_steps import take_steps
 from lmgym_agents.algorithms.ppo_config import PPOConfig
 from lmgym_agents.algorithms.ppo_rewards import shape_rewards
-from lmgym_agents.algorithms.statistics import describe_rollout, mean_of, merge_minibatches, update_rates
+from lmgym_agents.algorithms.rollout_logps import compare_with_reference, correct_sampler
+from lmgym_agents.algorithms.sample_transcript import sample_metrics
+from lmgym_agents.algorithms.statistics import describe_rollout, mean_of, update_rates
 from lmgym_agents.algorithms.update import Update
 from lmgym_agents.chunks import RowFunction, evaluate_in_chunks
 from lmgym_agents.decoding.batching import Progress
 from lmgym_agents.engine import Engine
-from lmgym_agents.kl import AdaptiveKL, FixedKL, estimate_kl, kl_loss
+from lmgym_agents.kl import AdaptiveKL, FixedKL, kl_loss
 from lmgym_agents.losses import (
     Loss,
     entropy_loss,
-    importance_weights,
     loss_denominator,
     ppo_policy_loss,
     value_loss,
@@ -130,6 +131,9 @@ class PPO:
         targets, metrics = self._make_targets(valid)
         prepared = time.perf_counter()
         metrics = describe_rollout(rollout, valid) | metrics | self._update(valid, targets)
+        metrics |= sample_metrics(
+            rollout, self.env.tokenizer, iteration=self.iteration, iterations=config.iterations
+        )
         done = time.perf_counter()
         metrics["kl_coefficient"] = self.kl.coefficient
         if "kl_episode" in metrics and config.kl_coefficient > 0:
@@ -200,13 +204,9 @@ class PPO:
         metrics: dict[str, Any] = {}
         if needs_logps:
             old_logps = old.logps
-            gap = torch.where(is_action, old_logps - rollout.logp_behaviour, 0)
-            metrics["sampler_logp_error"] = float(gap.abs().max())
-            if config.importance != "none":
-                weights = importance_weights(
-                    logp_old=old_logps, logp_behaviour=rollout.logp_behaviour, is_action=is_action,
-                    mode=config.importance, low=1 / config.importance_max, high=config.importance_max,
-                )  # fmt: skip
+            weights, metrics = correct_sampler(
+                rollout, old_logps, mode=config.importance, bound=config.importance_max
+            )
         reference_logps, kl_metrics = self._compare_with_reference(rollout)
         rewards = shape_rewards(config, rollout, reference_logps, self.kl.coefficient)
         warming = self.iteration < config.value_warmup_iterations
@@ -239,18 +239,9 @@ class PPO:
         if not len(rollout.lengths):
             return None, {}
 
-        def evaluate(rows: Tensor) -> tuple[Tensor]:
-            ids, lengths, is_action = rollout.input_ids[rows], rollout.lengths[rows], rollout.is_action[rows]
-            return (self.reference.logps(ids, lengths, is_action=is_action, temperature=config.temperature),)
-
-        (logps,) = self._in_chunks(evaluate, rollout)
-        k1 = torch.where(rollout.is_action, estimate_kl(rollout.logp_behaviour, logps, "k1"), 0)
-        k3 = torch.where(rollout.is_action, estimate_kl(rollout.logp_behaviour, logps, "k3"), 0)
-        metrics = {
-            "kl_reference": mean_of(k3, rollout.is_action),
-            "kl_reference_k1": mean_of(k1, rollout.is_action),
-            "kl_episode": float(k1.sum(dim=1).mean()),
-        }
+        logps, metrics = compare_with_reference(
+            rollout, self.reference, temperature=config.temperature, in_chunks=self._in_chunks
+        )
         return (logps if config.kl_coefficient > 0 else None), metrics
 
     def _evaluate(self, rollout: Rollout, *, need_logps: bool) -> Evaluation:
@@ -289,58 +280,16 @@ class PPO:
             self._say(f"The update of iteration {self.iteration} was skipped: {reason}.")
             return metrics | {"skipped_steps": config.epochs * config.minibatches, "skipped": reason}
         warming = self.iteration < config.value_warmup_iterations
-        frozen = list(self.policy.model.parameters()) if warming else []
-        stats: list[dict[str, float]] = []
-        norms: list[float] = []
-        skipped: list[str] = []
-        stopped_early = False
-        for epoch in range(config.epochs):
-            for chosen in self._minibatches(rollout, epoch):
-                done = accumulate_gradients(
-                    self._make_loss(rollout, targets, chosen, warming),
-                    rollout.lengths[chosen],
-                    self.token_budget,
-                    self.policy.parameters(),
-                    on_message=self._say,
-                )
-                self.token_budget = done.token_budget
-                stats.append(done.stats)
-                limit = math.inf if config.target_kl is None else 1.5 * config.target_kl
-                if done.stats.get("approx_kl_k3", 0.0) > limit:
-                    stopped_early = True
-                    break
-                for parameter in frozen:
-                    parameter.grad = None
-                result = optimizer_step(
-                    cast("torch.optim.Optimizer", self.optimizer),
-                    self.policy.named_parameters(),
-                    loss=done.loss,
-                    max_grad_norm=config.max_grad_norm,
-                )
-                norms.append(result.grad_norm)
-                if result.skipped is not None:
-                    skipped.append(result.skipped)
-                    self._say(
-                        f"An optimiser step of iteration {self.iteration} was skipped: {result.skipped}."
-                    )
-            if stopped_early:
-                self.optimizer.zero_grad()
-                break
-        metrics |= merge_minibatches(stats)
-        metrics |= {
-            "first_log_ratio_max": stats[0].get("log_ratio_abs_max", 0.0),
-            "grad_norm": sum(norms) / len(norms) if norms else 0.0,
-            "optimizer_steps": len(norms) - len(skipped),
-            "skipped_steps": len(skipped),
-            "stopped_early": int(stopped_early),
-        }
-        return metrics | ({"skipped": skipped[0]} if skipped else {})
-
-    def _minibatches(self, rollout: Rollout, epoch: int) -> Iterator[Tensor]:
-        """Yields row numbers: a random order cut into parts that differ in size by one row at most."""
-        rng = make_generator(self.config.seed, "ppo", self.iteration, "order", epoch)
-        order = torch.from_numpy(rng.permutation(len(rollout.lengths)))
-        yield from order.tensor_split(min(self.config.minibatches, len(order)))
+        steps = take_steps(
+            lambda chosen: self._make_loss(rollout, targets, chosen, warming), rollout.lengths,
+            policy=self.policy, optimizer=self.optimizer, epochs=config.epochs,
+            minibatches=config.minibatches, order=(config.seed, ("ppo", self.iteration, "order")),
+            token_budget=self.token_budget, max_grad_norm=config.max_grad_norm, target_kl=config.target_kl,
+            iteration=self.iteration, say=self._say,
+            frozen=list(self.policy.model.parameters()) if warming else [],
+        )  # fmt: skip
+        self.token_budget = steps.token_budget
+        return metrics | steps.metrics
 
     def _make_loss(
         self, rollout: Rollout, targets: Targets, chosen: Tensor, warming: bool

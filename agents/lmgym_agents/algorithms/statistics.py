@@ -78,7 +78,7 @@ def update_rates(
     device, dtype = policy.device, policy.autocast or policy.model.dtype
     peak = peak_flops(torch.cuda.get_device_name(device)) if device.type == "cuda" else None
     if peak is not None and dtype == torch.bfloat16:
-        context = num_tokens / len(valid.lengths) / 2
+        context = num_tokens / max(1, len(valid.lengths)) / 2
         flops = 3 * epochs * forward_flops(policy.model.config.get_text_config(), num_tokens, context)
         rates["update_mfu"] = flops / update_s / peak
     return rates

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Protocol, cast
@@ -33,7 +33,7 @@ from lmgym_agents.run_options import EnvOptions, FolderOptions, ModelOptions
 from lmgym_agents.runs.folder import RunFolder
 from lmgym_agents.runs.metrics import read_metrics
 from lmgym_agents.runs.progress import TrainingDisplay
-from lmgym_agents.train import Stage, TrainingResult, run_stages
+from lmgym_agents.train import Algorithm, Stage, TrainingResult, run_stages
 
 Flat = tyro.conf.OmitArgPrefixes
 
@@ -45,6 +45,25 @@ class RunConfig(Protocol):
     def env(self) -> EnvOptions: ...
     @property
     def folder(self) -> FolderOptions: ...
+
+
+class RolloutRunConfig(RunConfig, Protocol):
+    """What those have in common whose algorithm plays episodes and may begin with a warm start."""
+
+    @property
+    def model(self) -> ModelOptions: ...
+    @property
+    def evaluation(self) -> EvaluationOptions: ...
+    @property
+    def num_envs(self) -> int: ...
+    @property
+    def warm_start(self) -> float | None: ...
+    @property
+    def sft(self) -> SFTConfig: ...
+
+
+MakeAlgorithm = Callable[[Policy, TokenVectorEnv, Engine, Callable[[str], None]], Algorithm]
+"""Makes an algorithm from a policy, an environment, an engine, and what it tells messages to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,19 +138,42 @@ def train_ppo(config: TrainPPO) -> int:
     Raises:
         LmgymError: something that was asked for is not to be had; the message says what is allowed.
     """
-    seed = config.ppo.seed
+
+    def make(policy: Policy, env: TokenVectorEnv, engine: Engine, say: Callable[[str], None]) -> PPO:
+        return PPO(policy, env, config.ppo, engine=engine, on_message=say)
+
+    seed, iterations = config.ppo.seed, config.ppo.iterations
+    return train_on_rollouts(config, make, name="ppo", title="PPO", seed=seed, iterations=iterations)
+
+
+def train_on_rollouts(
+    config: RolloutRunConfig, make: MakeAlgorithm, *, name: str, title: str, seed: int, iterations: int
+) -> int:
+    """Runs a training command whose algorithm plays episodes; returns the exit code.
+
+    Args:
+        config: options of the command.
+        make: makes the algorithm, once the warm start is done.
+        name: of the algorithm's stage, and in the folder's name.
+        title: of the algorithm, over the curves.
+        seed: of the algorithm.
+        iterations: of the algorithm.
+
+    Raises:
+        LmgymError: something that was asked for is not to be had; the message says what is allowed.
+    """
     tokenizer = config.model.make_tokenizer()
     env = config.env.make_env(config.num_envs, tokenizer)
     tokenizer = env.tokenizer  # with its chat template where the task is a chat
     policy = config.model.make_policy(tokenizer, context=env.context_length, seed=seed)
     engine = _make_engine(policy, tokenizer, config.num_envs)
-    with open_run(config, "ppo", env, policy, seed) as run, TrainingDisplay() as display:
-        measure = _Measure(config.env, config.evaluation, policy, tokenizer, engine)
+    with open_run(config, name, env, policy, seed) as run, TrainingDisplay() as display:
+        measure = _Measure(config.env, config.evaluation, policy, tokenizer, engine, display)
 
-        def make_ppo() -> PPO:
-            return PPO(policy, env, config.ppo, engine=engine, on_message=display.say)
+        def make_algorithm() -> Algorithm:
+            return make(policy, env, engine, display.say)
 
-        stages = [Stage(name="ppo", total=config.ppo.iterations, make=make_ppo, finish=measure)]
+        stages = [Stage(name=name, total=iterations, make=make_algorithm, finish=measure)]
         if config.warm_start is not None:
             sft = dataclasses.replace(config.sft, seed=seed, until_accuracy=config.warm_start)
 
@@ -146,8 +188,7 @@ def train_ppo(config: TrainPPO) -> int:
         result = _run(stages, run, display, config.folder, seed, measure)
         if result.exit_code == 0:
             _write_products(run, policy, tokenizer, result)
-            measure.write_tokens(run, "end", first_policy(config.model, measure.agent, seed=seed))
-            _draw(run, result, f"PPO on {config.env.env}", f"{config.model.model}, seed {seed}")
+            _draw(run, result, f"{title} on {config.env.env}", f"{config.model.model}, seed {seed}")
     return _report(run, result, config.evaluation)
 
 
