@@ -15,8 +15,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from lmgym.agent import Agent
-from lmgym.chat_template import ChatTokenizer, make_chat_tokenizer
-from lmgym.conversation import has_marks, plain, readable
+from lmgym.agent_turns import take_turns
+from lmgym.chat_template import make_chat_tokenizer
+from lmgym.conversation import has_marks
 from lmgym.errors import InvalidValueError
 from lmgym.seeding import make_key
 from lmgym.tokenization import TextTokenizer
@@ -106,70 +107,20 @@ class AgentEngine:
         on_progress: Progress | None = None,
     ) -> Generation:
         """Asks the agent; ``params``, ``seed`` and ``request_ids`` are the agent's own business."""
-        rows = [np.asarray(prompt, np.int64) for prompt in prompts]
-        budgets = np.asarray(max_new_tokens, np.int64)
-        by_text = self._agent.granularity == "response"
-        tokens = self._ask_texts(rows, budgets) if by_text else self._ask_tokens(rows, budgets)
+        tokens = take_turns(self._agent, self._tokenizer, prompts, max_new_tokens)
         lengths = np.array([len(row) for row in tokens], np.int64)
-        table = np.full((len(rows), int(lengths.max())), self._tokenizer.pad_id, np.int64)
+        table = np.full((len(tokens), int(lengths.max())), self._tokenizer.pad_id, np.int64)
         for row, given in enumerate(tokens):
             table[row, : len(given)] = given
         stopped = [row[-1] in self._tokenizer.end_ids for row in tokens]
         if on_progress is not None:
-            on_progress(len(rows), int(lengths.sum()))
+            on_progress(len(tokens), int(lengths.sum()))
         return Generation(
             tokens=torch.from_numpy(table),
             lengths=torch.from_numpy(lengths),
             logps=torch.zeros(table.shape),
             stopped=torch.tensor(stopped),
         )
-
-    def _read(self, row: NDArray[np.int64]) -> str:
-        if isinstance(self._tokenizer, ChatTokenizer):
-            text = self._tokenizer.read(row)
-            return text if getattr(self._agent, "reads_marks", False) else readable(text)
-        return self._tokenizer.decode(row[len(self._tokenizer.prefix_ids) :])
-
-    def _ask_texts(self, rows: list[NDArray[np.int64]], budgets: NDArray[np.int64]) -> list[list[int]]:
-        texts = self._agent.act([self._read(row) for row in rows])
-        is_list = isinstance(texts, Sequence) and not isinstance(texts, str)
-        if not is_list or len(texts) != len(rows) or not all(isinstance(text, str) for text in texts):
-            raise InvalidValueError(
-                f"{type(self._agent).__name__}.act must return {len(rows)} texts, one for each observation, "
-                f"got {type(texts).__name__}{f' of {len(texts)}' if is_list else ''}."
-            )
-        if isinstance(self._tokenizer, ChatTokenizer):
-            texts = list(map(plain, texts))
-        ends = set(self._tokenizer.end_ids)
-        encoded = [[i for i in ids.tolist() if i not in ends] for ids in self._tokenizer.encode_batch(texts)]
-        return [
-            [*ids, self._tokenizer.end_id][:budget]
-            for ids, budget in zip(encoded, budgets.tolist(), strict=True)
-        ]
-
-    def _ask_tokens(self, rows: list[NDArray[np.int64]], budgets: NDArray[np.int64]) -> list[list[int]]:
-        lengths = np.array([len(row) for row in rows], np.int64)
-        width = int((lengths + budgets).max())
-        ids = np.full((len(rows), width), self._tokenizer.pad_id, np.int32)
-        for row, prompt in enumerate(rows):
-            ids[row, : len(prompt)] = prompt
-        given: list[list[int]] = [[] for _ in rows]
-        is_open = np.ones(len(rows), np.bool_)
-        while is_open.any():
-            mask = (np.arange(width) < lengths[:, None]).astype(np.int8)
-            actions = np.asarray(self._agent.act({"input_ids": ids.copy(), "attention_mask": mask}))
-            if actions.shape != (len(rows),) or actions.dtype.kind not in "iu":
-                raise InvalidValueError(
-                    f"{type(self._agent).__name__}.act must return integers of shape [{len(rows)}], got "
-                    f"{actions.dtype}{list(actions.shape)}."
-                )
-            for row in np.flatnonzero(is_open).tolist():
-                token = int(actions[row])
-                given[row].append(token)
-                ids[row, lengths[row]] = token
-                lengths[row] += 1
-                is_open[row] = token not in self._tokenizer.end_ids and len(given[row]) < budgets[row]
-        return given
 
 
 def check_agent(agent: object) -> None:
