@@ -65,6 +65,8 @@ class EvaluationResult:
     pass_at: dict[int, float]
     """Probability that at least one of k samples succeeds, for k = 1, 2, 4 ... samples_per_problem."""
     score: float
+    score_interval: Interval
+    """Of the verdicts' partial credit."""
     stop_rate: float
     """Share of episodes in which every turn of the agent ended itself."""
     mean_actions: float
@@ -77,7 +79,8 @@ class EvaluationResult:
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values, as JSON holds them."""
         plain = asdict(self)
-        plain["success"], plain["reward"] = self.success._asdict(), self.reward._asdict()
+        for name in ("success", "reward", "score_interval"):
+            plain[name] = getattr(self, name)._asdict()
         plain["pass_at"] = {str(k): rate for k, rate in self.pass_at.items()}
         plain["transcripts"] = [transcript._asdict() for transcript in self.transcripts]
         return plain
@@ -147,6 +150,7 @@ def evaluate(
     success = columns.success.reshape(len(problems), samples_per_problem)
     valid = ~columns.failed.reshape(success.shape)
     rewards = columns.rewards.reshape(success.shape)
+    scores = columns.scores.reshape(success.shape)
     return EvaluationResult(
         env_id=env if isinstance(env, str) else env.fingerprint,
         split=split,
@@ -158,6 +162,7 @@ def evaluate(
         reward=bootstrap_interval(rewards, valid, confidence, seed),
         pass_at=_pass_rates(success, valid),
         score=float(columns.scores[~columns.failed].mean()),
+        score_interval=bootstrap_interval(scores, valid, confidence, seed),
         stop_rate=float(columns.stopped[~columns.failed].mean()),
         mean_actions=float(columns.num_actions[~columns.failed].mean()),
         tokens_per_s=float(columns.num_actions.sum()) / seconds,

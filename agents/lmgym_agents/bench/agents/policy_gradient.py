@@ -1,0 +1,72 @@
+"""``ppo``: policy gradients as agents of the benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from lmgym.tokenization import TextTokenizer
+from lmgym_agents.agent import Agent, LMAgent
+from lmgym_agents.algorithms.ppo import PPO
+from lmgym_agents.algorithms.ppo_config import PPOConfig
+from lmgym_agents.algorithms.update import Update
+from lmgym_agents.bench.agents.language_model import (
+    LanguageModelAgent,
+    Spent,
+    Start,
+    planned_updates,
+    rows_for,
+)
+from lmgym_agents.models import save_policy
+
+
+class PPORecipe:
+    """PPO with a value head, from the recipes of benchmarks/learning_suite.py."""
+
+    config_class = PPOConfig
+    own_options: Mapping[str, Any] = {"num_envs": None}
+
+    def choose(self, start: Start, own: dict[str, Any]) -> dict[str, Any]:
+        """Returns a run of about 60 rollouts."""
+        own["num_envs"] = own["num_envs"] or rows_for(start, 60)
+        return {
+            "iterations": planned_updates(start, own["num_envs"]), "optimizer": "muon",
+            "learning_rate": 2e-3, "value_coefficient": 1.0, "kl_rows": 0,
+        }  # fmt: skip
+
+    def make(self, start: Start, config: PPOConfig, own: Mapping[str, Any]) -> Any:
+        """Returns PPO on rows of its own."""
+        return PPO(start.policy, start.training.make_env(own["num_envs"]), config, engine=start.engine)
+
+    def acting(self, algorithm: PPO, start: Start) -> Agent:
+        """Returns the policy, greedy."""
+        return LMAgent(algorithm.policy, start.tokenizer, engine=start.engine)
+
+    def module(self, algorithm: PPO) -> nn.Module:
+        """Returns the policy with its value head."""
+        return algorithm.policy
+
+    def spent(self, algorithm: PPO, update: Update) -> Spent:
+        """Counts generation and old values as one forward pass each."""
+        metrics: Mapping[str, Any] = update.metrics
+        length, rows = metrics["num_tokens_row"], metrics["episodes"]
+        config = algorithm.config
+        reference_rows = rows if config.kl_coefficient > 0 else min(config.kl_rows, rows)
+        return Spent(
+            gradient_steps=int(metrics.get("optimizer_steps", 0)),
+            forward_tokens=(2 * rows + metrics["failed_rows"] + reference_rows) * length,
+            trained_tokens=config.epochs * rows * length,
+            row_tokens=length,
+        )
+
+    def save(self, algorithm: PPO, folder: Path, tokenizer: TextTokenizer) -> None:
+        """Writes the policy."""
+        save_policy(algorithm.policy, folder, tokenizer=tokenizer)
+
+
+def ppo(seed: int = 0, **options: Any) -> LanguageModelAgent:
+    """Returns PPO; options: those of ``PPOConfig``, and ``num_envs``, the episodes of a rollout."""
+    return LanguageModelAgent(PPORecipe(), seed=seed, options=options)
