@@ -75,8 +75,8 @@ def estimate_difference(
 def is_better(table: ScoreTable, one: str, other: str, *, seed: int = 0) -> bool:
     """Returns whether the runs support that agent ``one`` is better than ``other``.
 
-    They do if the interval of ``estimate_difference`` lies above 0, over the runs that both have of each entry, at
-    least ``MIN_COMMON_RUNS`` of each.
+    They do if the interval of ``estimate_difference`` lies above 0, over the runs that both have of each
+    entry, at least ``MIN_COMMON_RUNS`` of each.
     """
     first, second = table.paired(one, other)
     if len(first) < len(table.suite.entries) or min(map(len, first)) < MIN_COMMON_RUNS:

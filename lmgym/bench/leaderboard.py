@@ -197,7 +197,7 @@ def leaderboard_markdown(results: Iterable[Result], suite: Suite | None = None) 
     header: list[tuple[str, Align]] = [("agent", "left"), *((name, "left") for name in names)]
     parts.append(
         "What each entry measured on its headline split (mean over runs; worst to best run):\n\n"
-        + _markdown(header, [[row.agent, *(_dash(row.entries.get(name)) for name in names)] for row in rows])
+        + _markdown(header, measured)
     )
     abilities = [name for name in rows[0].abilities]
     if len(abilities) > 1:
@@ -206,8 +206,8 @@ def leaderboard_markdown(results: Iterable[Result], suite: Suite | None = None) 
         parts.append("By ability (mean normalised score, 95 %):\n\n" + _markdown(header, cells))
     failures = [result for row in rows for result in row.failures]
     if failures:
-        header = [("agent", "left"), ("entry", "left"), ("seed", "right"), ("failure", "left"), ("where", "left"),
-                  ("message", "left")]  # fmt: skip
+        header = [("agent", "left"), ("entry", "left"), ("seed", "right"), ("failure", "left"),
+                  ("where", "left"), ("message", "left")]  # fmt: skip
         cells = [
             [r.agent, r.entry, str(r.seed), r.failure.kind, r.failure.where, r.failure.message]
             for r in failures
