@@ -22,7 +22,10 @@ _ROWS = 1000
 
 
 def measure_random(entry: Entry, split: str, *, num_episodes: int = 20_000, seed: int = 0) -> float:
-    """Returns the mean of the entry's metric when every token is drawn uniformly from the vocabulary.
+    """Returns the mean of the entry's metric when tokens are drawn uniformly from those that it can need.
+
+    Those are the characters of the task's answers (all, where it names none) and the end token, as
+    ``mask_actions=True`` allows them.
 
     Args:
         entry: of a suite; its environment is made with the character tokenizer.
@@ -31,7 +34,7 @@ def measure_random(entry: Entry, split: str, *, num_episodes: int = 20_000, seed
         seed: of the draws and the problems.
     """
     rows = min(_ROWS, num_episodes)
-    env = cast("TokenVectorEnv", _make(entry, split, rows, "token"))
+    env = cast("TokenVectorEnv", _make(entry, split, rows, "token", mask_actions=True))
     rng = make_generator(seed, "bench", "random", entry.name, split)
     found = []
     for batch in range(-(-num_episodes // rows)):
@@ -47,9 +50,10 @@ def measure_random(entry: Entry, split: str, *, num_episodes: int = 20_000, seed
 
 
 def _draw_turns(env: TokenVectorEnv, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Returns int64[B, T] and int64[B]: uniform tokens up to the first end token or the turn's budget."""
+    """Returns int64[B, T] and int64[B]: allowed tokens up to the first end token or the turn's budget."""
     left = env.tokens_left.astype(np.int64)
-    tokens = rng.integers(0, env.tokenizer.vocab_size, (env.num_envs, int(left.max())))
+    allowed = np.flatnonzero(env.action_masks()[0])
+    tokens = allowed[rng.integers(0, len(allowed), (env.num_envs, int(left.max())))]
     is_end = np.isin(tokens, env.tokenizer.end_ids)
     first_end = np.where(is_end.any(axis=1), is_end.argmax(axis=1) + 1, tokens.shape[1])
     return tokens, np.minimum(first_end, left)
@@ -107,6 +111,9 @@ class _Outcome:
         return float(column[~self._failed].mean())
 
 
-def _make(entry: Entry, split: str, num_envs: int, granularity: str) -> gym.vector.VectorEnv[Any, Any, Any]:
-    options = {**entry.options, "split": split, "granularity": granularity, "autoreset_mode": "DISABLED"}
+def _make(
+    entry: Entry, split: str, num_envs: int, granularity: str, **more: Any
+) -> gym.vector.VectorEnv[Any, Any, Any]:
+    shared = {"split": split, "granularity": granularity, "autoreset_mode": "DISABLED"}
+    options = {**entry.options, **shared, **more}
     return gym.make_vec(entry.env, num_envs=num_envs, **options)

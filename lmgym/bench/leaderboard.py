@@ -195,6 +195,7 @@ def leaderboard_markdown(results: Iterable[Result], suite: Suite | None = None) 
     parts = [_markdown(_SUMMARY, [_summary(row) for row in rows])]
     names = list(dict.fromkeys(name for row in rows for name in row.entries))
     header: list[tuple[str, Align]] = [("agent", "left"), *((name, "left") for name in names)]
+    measured = [[row.agent, *(_dash(row.entries.get(name)) for name in names)] for row in rows]
     parts.append(
         "What each entry measured on its headline split (mean over runs; worst to best run):\n\n"
         + _markdown(header, measured)

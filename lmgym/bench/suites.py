@@ -44,7 +44,7 @@ class Anchor(NamedTuple):
     """Two numbers of an entry's metric on a split, between which scores are normalised to 0 and 1."""
 
     random: float
-    """Of an agent that draws every token uniformly from the vocabulary."""
+    """Of an agent that draws every token uniformly from those that the task can need."""
     optimal: float
     """The greatest possible."""
 

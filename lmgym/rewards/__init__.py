@@ -4,6 +4,7 @@ from lmgym.rewards.base import Pay, Reward
 from lmgym.rewards.compose import TimeLimited, WeightedSum, bind, paid
 from lmgym.rewards.functions import FunctionReward, make_reward, per_transcript
 from lmgym.rewards.judged import Judged, WinRate
+from lmgym.rewards.noisy import Noisy
 from lmgym.rewards.scoring import score
 from lmgym.rewards.step_cost import StepCost
 from lmgym.rewards.steps import StepCorrect
@@ -24,6 +25,7 @@ __all__ = [
     "FunctionReward",
     "Judged",
     "Length",
+    "Noisy",
     "Normalized",
     "PartialCredit",
     "Pay",

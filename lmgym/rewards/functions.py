@@ -19,6 +19,7 @@ from lmgym.records import Scores, Transcript
 from lmgym.rewards.base import Pay, Reward
 from lmgym.rewards.compose import Term, TimeLimited, WeightedSum, check_pay, paid
 from lmgym.rewards.learned import JUDGE_PREFIX, MODEL_PREFIX, load_named_reward
+from lmgym.rewards.noisy import NOISY_PREFIX, make_noisy
 from lmgym.rewards.scoring import NOT_APPLICABLE
 from lmgym.rewards.step_cost import StepCost
 from lmgym.rewards.steps import StepCorrect
@@ -124,6 +125,7 @@ def make_reward(
             a name: "correct", "format", "length", "lmrl_maze", "lmrl_wordle", "partial", "repetition",
                 "steps",
                 "utility", "utility_parts";
+            "noisy:P", "correct" turned round with probability P (see ``lmgym.rewards.noisy``);
             "model:FOLDER", the reward model in a folder (see ``lmgym_agents.reward_models``);
             "judge:SPEC", the marks of a judge (see ``lmgym_agents.judging``);
             a ``Reward``, returned as it is;
@@ -151,8 +153,10 @@ def _make(spec: object, tokenizer: object) -> Reward:
     if isinstance(spec, str):
         if spec.startswith((MODEL_PREFIX, JUDGE_PREFIX)):
             return load_named_reward(spec)
+        if spec.startswith(NOISY_PREFIX):
+            return make_noisy(spec)
         if spec not in NAMED:
-            raise UnknownNameError("reward", spec, [*NAMED, "model:FOLDER", "judge:SPEC"])
+            raise UnknownNameError("reward", spec, [*NAMED, "noisy:P", "model:FOLDER", "judge:SPEC"])
         return NAMED[spec]()
     if isinstance(spec, type):
         raise InvalidValueError(
