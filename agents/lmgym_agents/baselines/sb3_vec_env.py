@@ -113,7 +113,7 @@ class TokenVecEnv(VecEnv):
             self.reset_infos[row] = begun[row]
         for row in np.flatnonzero(truncated & ~terminated).tolist():
             told[row]["TimeLimit.truncated"] = True
-        return observations, rewards.astype(np.float32), dones, told  # type: ignore[return-value]
+        return observations, rewards.astype(np.float32), dones, told
 
     def close(self) -> None:
         """Closes the rows."""
@@ -156,7 +156,7 @@ class TokenVecEnv(VecEnv):
         if method_name not in _METHODS:
             raise UnknownNameError("method of a row", method_name, _METHODS)
         rows = list(self._get_indices(indices))
-        found: Sequence[Any] = self.action_masks() if method_name == "action_masks" else self.env.render()
+        found: Any = self.action_masks() if method_name == "action_masks" else self.env.render()
         return [found[row] for row in rows]
 
     def env_is_wrapped(self, wrapper_class: type[gym.Wrapper], indices: VecEnvIndices = None) -> list[bool]:
@@ -172,7 +172,8 @@ class TokenVecEnv(VecEnv):
         if given.min() < 0 or given.max() >= self.num_actions:
             wrong = given[(given < 0) | (given >= self.num_actions)]
             raise InvalidActionError(f"actions must be in [0, {self.num_actions}), got {wrong[0]}.")
-        return self.tokens[given]
+        tokens: NDArray[np.int64] = self.tokens[given]
+        return tokens
 
 
 def make_token_vec_env(
