@@ -32,6 +32,7 @@ from lmgym.train_tokenizer import TokenizerConfig, run_tokenizer
 AGENT_COMMANDS = {
     "train": "Train a language model by reinforcement learning or on demonstrations.",
     "eval": "Measure a model or any agent on a split, with confidence intervals.",
+    "bench": "Compare agents on a suite, with confidence intervals.",
     "record": "Play episodes and keep them as trajectories for offline learning.",
     "rlhf": "Learn from feedback: verdicts, a reward model, then PPO, DPO or best-of-n.",
     "search": "Search for answers with a language model: sampling, beams, A*, Monte-Carlo trees.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lmgym_agents.commands.bench import Bench, run_bench
 from lmgym_agents.commands.eval import Eval, run_eval
 from lmgym_agents.commands.record import Record, run_record
 from lmgym_agents.commands.rlhf import RLHF, rlhf
@@ -38,6 +39,7 @@ SUBCOMMANDS: Mapping[str, Subcommand | Mapping[str, Subcommand]] = {
         "proposer": (TrainProposer, train_proposer),
     },
     "eval": (Eval, run_eval),
+    "bench": (Bench, run_bench),
     "record": (Record, run_record),
     "rlhf": (RLHF, rlhf),
     "search": (Search, run_search),
