@@ -62,13 +62,19 @@ def _draw_turns(env: TokenVectorEnv, rng: np.random.Generator) -> tuple[NDArray[
 def measure_demonstrations(entry: Entry, split: str, *, num_problems: int = 1000, seed: int = 0) -> float:
     """Returns the mean of the entry's metric when each problem is answered by a demonstration of it.
 
+    Demonstrations of the best quality, where the environment has an option for that.
+
     Args:
         entry: of a suite.
         split: of the environment.
         num_problems: the first ones of the split.
         seed: of demonstrations that are drawn.
     """
-    env = cast("TextVectorEnv", _make(entry, split, num_problems, "response"))
+    more = {"demonstration_quality": 1.0} if "demonstration_quality" in entry.options else {}
+    env = cast(
+        "TextVectorEnv",
+        _make(entry, split, num_problems, "response", autoreset_mode="NEXT_STEP", **more),
+    )
     task = env.task
     turns = [
         task.demonstrations(problem, make_generator(seed, "bench", "demonstration", problem.index))

@@ -116,7 +116,6 @@ class WordProbe(SingleTurnTask):
         agreeing = sum(one == other for one, other in zip(text, answer, strict=False))
         return Verdict("wrong", "wrong", text[: len(answer)], agreeing / max(len(text), len(answer)))
 
-    @final
     def demonstrations(self, problem: Problem, rng: np.random.Generator) -> tuple[str, ...]:
         return (problem.reference,)
 
@@ -208,6 +207,7 @@ class Shortcut(WordProbe):
         alphabet: str = "abcdefgh",
         shortcut: str = "z",
         shortcut_score: float = 0.3,
+        demonstration_quality: float = 1.0,
         needs_stop: bool = True,
     ) -> None:
         """Configures the probe.
@@ -217,6 +217,8 @@ class Shortcut(WordProbe):
             alphabet: characters of words.
             shortcut: one character outside ``alphabet``.
             shortcut_score: its score, from 0 to below 1.
+            demonstration_quality: probability in [0, 1] that a demonstration is the right answer; the others
+                are the shortcut.
             needs_stop: False: a response cut by its budget counts like one that ended itself.
 
         Raises:
@@ -232,6 +234,7 @@ class Shortcut(WordProbe):
         self._shortcut_score = check_fraction("shortcut_score", shortcut_score)
         if self._shortcut_score == 1:
             raise InvalidValueError("shortcut_score must be below 1, the score of the right answer.")
+        self._quality = check_fraction("demonstration_quality", demonstration_quality)
         super().__init__(length=length, alphabet=alphabet, needs_stop=needs_stop)
 
     @property
@@ -257,3 +260,7 @@ class Shortcut(WordProbe):
         if text == self._shortcut:
             return Verdict("wrong", "shortcut", text, self._shortcut_score)
         return Verdict("wrong", "wrong", text[: len(answer)])
+
+    def demonstrations(self, problem: Problem, rng: np.random.Generator) -> tuple[str, ...]:
+        """Returns the right answer or the shortcut; see ``demonstration_quality``."""
+        return (problem.reference if rng.random() < self._quality else self._shortcut,)

@@ -19,7 +19,7 @@ def test_rewards_by_name(name, kind):
 def test_an_unknown_name_answers_with_the_nearest():
     with pytest.raises(UnknownNameError, match=r"unknown reward 'corect'\. Did you mean 'correct'\?"):
         make_reward("corect")
-    with pytest.raises(UnknownNameError, match="model:FOLDER, partial"):
+    with pytest.raises(UnknownNameError, match="model:FOLDER, noisy:P, partial"):
         make_reward("modell:runs/rm/model")
 
 
