@@ -24,7 +24,7 @@ LAYERS = {
         ("lmgym.preferences",),
         ("lmgym.judges",),
         ("lmgym.envs",),
-        ("lmgym.agent", "lmgym.agent_turns", "lmgym.agent_checker", "lmgym.new_agent",
+        ("lmgym.agent", "lmgym.agent_turns", "lmgym.agent_checker", "lmgym.new_agent", "lmgym.raised",
          "lmgym.checker", "lmgym.bench", "lmgym.play", "lmgym.train_tokenizer"),
         ("lmgym.cli", "lmgym.__main__"),
     ),

@@ -16,8 +16,6 @@ import functools
 import importlib
 import inspect
 import sys
-import sysconfig
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -27,13 +25,13 @@ from urllib.parse import unquote
 from lmgym.agent import Agent
 from lmgym.errors import InvalidValueError, LmgymError, UnknownNameError
 from lmgym.play import read_value
+from lmgym.raised import describe_error
 from lmgym_agents.agent import check_agent
 from lmgym_agents.bench.builtin import BUILTIN
 
 ENTRY_POINT_GROUP: Final = "lmgym.agents"
 MAX_SPEC_CHARS: Final = 4096
 _ENDPOINT: Final = "lmgym_agents.endpoint_agent:EndpointAgent"
-_INSTALLED: Final = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
 _FORMS: Final = (
     "a built-in name, module:Class, a name that a package registers under 'lmgym.agents', or "
     "http://HOST:PORT/v1#MODEL, each with ?option=value&option=value behind it if need be"
@@ -106,34 +104,9 @@ def make_agent(spec: AgentSpec | str, *, seed: int = 0) -> Agent:
     except LmgymError:
         raise
     except Exception as error:  # a foreign constructor raises what it likes
-        raise InvalidValueError(
-            f"agent {spec.text!r} could not be made: {describe(error)}{where_raised(error)}."
-        ) from error
+        raise InvalidValueError(f"agent {spec.text!r} could not be made: {describe_error(error)}.") from error
     check_agent(agent)
     return agent  # type: ignore[no-any-return]
-
-
-def describe(error: BaseException) -> str:
-    """Returns the type and the first line of the message of ``error``, at most 300 characters."""
-    lines = str(error).strip().splitlines()
-    said = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-    return said[:300].rstrip(".")
-
-
-def where_raised(error: BaseException) -> str:
-    """Returns `` (FILE, line N)`` of the place that raised ``error``, "" where that is not known.
-
-    A line of the caller's own code is preferred to the line of an installed package that it led to.
-    """
-    if isinstance(error, SyntaxError) and error.filename and error.lineno:
-        return f" ({error.filename}, line {error.lineno})"
-    frames = [
-        (frame.filename, frame.lineno)
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<") and frame.filename not in (__file__, importlib.__file__)
-    ]
-    own = [frame for frame in frames if not frame[0].startswith(_INSTALLED)]
-    return " ({}, line {})".format(*(own or frames)[-1]) if frames else ""
 
 
 def _read_query(query: str, text: str) -> dict[str, Any]:
@@ -212,7 +185,7 @@ def _is_made_in(value: object, module: str) -> bool:
 
 
 def _not_importable(module: str, error: BaseException) -> InvalidValueError:
-    return InvalidValueError(f"module {module!r} can't be imported: {describe(error)}{where_raised(error)}.")
+    return InvalidValueError(f"module {module!r} can't be imported: {describe_error(error)}.")
 
 
 def _fit_options(
