@@ -34,6 +34,7 @@ AGENT_COMMANDS = {
     "eval": "Measure a model or any agent on a split, with confidence intervals.",
     "bench": "Compare agents on a suite, with confidence intervals.",
     "record": "Play episodes and keep them as trajectories for offline learning.",
+    "report": "Make one HTML page of a benchmark or a run: leaderboard, curves, transcripts, trees.",
     "rlhf": "Learn from feedback: verdicts, a reward model, then PPO, DPO or best-of-n.",
     "search": "Search for answers with a language model: sampling, beams, A*, Monte-Carlo trees.",
 }

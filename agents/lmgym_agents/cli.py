@@ -8,6 +8,7 @@ from typing import Any
 from lmgym_agents.commands.bench import Bench, run_bench
 from lmgym_agents.commands.eval import Eval, run_eval
 from lmgym_agents.commands.record import Record, run_record
+from lmgym_agents.commands.report import ReportConfig, run_report
 from lmgym_agents.commands.rlhf import RLHF, rlhf
 from lmgym_agents.commands.search import Search, run_search
 from lmgym_agents.commands.train import TrainPPO, TrainSFT, train_ppo, train_sft
@@ -41,6 +42,7 @@ SUBCOMMANDS: Mapping[str, Subcommand | Mapping[str, Subcommand]] = {
     "eval": (Eval, run_eval),
     "bench": (Bench, run_bench),
     "record": (Record, run_record),
+    "report": (ReportConfig, run_report),
     "rlhf": (RLHF, rlhf),
     "search": (Search, run_search),
 }
