@@ -2,8 +2,8 @@
 
     run_job(Job(suite_id="lmgym-quick-1", ..., agent="ppo", seed=0, warm=Path("warm/model")), Path("out"))
 
-The agent is made, measured, trained and measured again. ``folder`` is left with metrics.jsonl, what the agent
-saves (model/), and of language models token records (start.tokens.jsonl, end.tokens.jsonl). The same job gives
+The agent is made, measured, trained and measured again. Left in ``folder``: metrics.jsonl, what the agent
+saves (model/), and token records of language models (start.tokens.jsonl, end.tokens.jsonl). The same job has
 the same numbers in every process; one that was killed goes on from its checkpoint. Whatever an agent raises
 becomes a result of status "failed". Left out: time limits and processes that die, see the scheduler.
 
@@ -255,11 +255,11 @@ class _Run:
             timing=self.seconds,
         )  # fmt: skip
 
-    def _config(self) -> Mapping[str, Any]:
+    def _config(self) -> dict[str, Any]:
         given = getattr(self.agent, "config", None)
         if isinstance(given, Mapping):
             return cast("dict[str, Any]", check_plain(given, f"config of {self.job.agent}"))
-        return parse_agent_spec(self.job.agent).options
+        return dict(parse_agent_spec(self.job.agent).options)
 
 
 def command_of(job: Job) -> str:

@@ -176,7 +176,8 @@ class BenchTraining:
     def finish(self) -> None:
         """Takes the last point of the curve, if the training has gone on since the last one."""
         self._pause()
-        if not self.curve or self.curve[-1].num_tokens != self.num_tokens:
+        now = (self.num_tokens, self.num_gradient_steps)
+        if not self.curve or (self.curve[-1].num_tokens, self.curve[-1].num_gradient_steps) != now:
             self._add_point()
         self._metrics.close()
 
@@ -211,8 +212,9 @@ class BenchTraining:
         state = {
             "agent": agent_state, "num_acted": self._tokens.num_acted, "num_read": self._tokens.num_read,
             "num_gradient_steps": self.num_gradient_steps, "flops": self.flops, "step": self._step,
-            "curve": [vars(point) for point in self.curve], "start_scores": self.start_scores, "marks": self._marks,
-            "train_s": self.train_s, "random": {"process": rng_state(), "numpy": _numpys()},
+            "curve": [vars(point) for point in self.curve], "start_scores": self.start_scores,
+            "marks": self._marks, "train_s": self.train_s,
+            "random": {"process": rng_state(), "numpy": _numpys()},
         }  # fmt: skip
         checkpoint.save(self._checkpoints, step=self._step, state=state, keep=2)
         self._saved_at = time.perf_counter()

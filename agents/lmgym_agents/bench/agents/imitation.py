@@ -44,6 +44,7 @@ class SFTRecipe:
 
     config_class = SFTConfig
     own_options: Mapping[str, Any] = {}
+    finishes_itself = False
 
     def choose(self, start: Start, own: dict[str, Any]) -> dict[str, Any]:
         """Returns the warm start's recipe with a falling rate."""

@@ -34,6 +34,7 @@ class Algorithm(Protocol):
     """What an agent runs: any of ``lmgym_agents.algorithms``."""
 
     config: Any
+    is_done: bool
 
     def iterate(self) -> Update:
         """Makes one update."""
@@ -84,6 +85,8 @@ class Recipe(Protocol):
     """A dataclass; its fields are options of the agent."""
     own_options: Mapping[str, Any]
     """Further options, with their defaults: None is chosen by ``choose``."""
+    finishes_itself: bool
+    """True: it ends when the algorithm's ``is_done`` says so; False: when the budget is spent."""
 
     def choose(self, start: Start, own: dict[str, Any]) -> dict[str, Any]:
         """Returns defaults of the config's fields; fills in what is None in ``own``."""
@@ -159,10 +162,13 @@ class LanguageModelAgent:
             number = int(state["number"])
         goes_on = True
         while goes_on:
-            algorithm.config = self._rescheduled(config, number, training)
+            if not self._recipe.finishes_itself:
+                algorithm.config = self._rescheduled(config, number, training)
             update = algorithm.iterate()
             number += 1
-            goes_on = self._tell(training, algorithm, update, number)
+            self._acting = self._recipe.acting(algorithm, self._start)
+            has_budget = self._tell(training, algorithm, update, number)
+            goes_on = not algorithm.is_done if self._recipe.finishes_itself else has_budget
 
     def act(self, observations: Any) -> Any:
         """Returns the next token of each row."""
@@ -194,8 +200,6 @@ class LanguageModelAgent:
     def _rescheduled(self, config: Any, number: int, training: BenchTraining) -> Any:
         """Returns the config with as many updates as the budget is good for, judged by those made so far."""
         if number == 0 or training.num_tokens == 0 or "iterations" in self._given:
-            return config
-        if not hasattr(config, "iterations"):
             return config
         planned = max(number + 1, round(number * training.budget / training.num_tokens))
         return dataclasses.replace(config, iterations=planned)

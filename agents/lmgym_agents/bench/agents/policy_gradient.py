@@ -1,4 +1,4 @@
-"""``ppo``: policy gradients as agents of the benchmark."""
+"""``ppo``, ``grpo`` and ``reinforce``: policy gradients as agents of the benchmark."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from torch import nn
 
 from lmgym.tokenization import TextTokenizer
 from lmgym_agents.agent import Agent, LMAgent
+from lmgym_agents.algorithms.grpo import GRPO
+from lmgym_agents.algorithms.grpo_config import GRPOConfig
 from lmgym_agents.algorithms.ppo import PPO
 from lmgym_agents.algorithms.ppo_config import PPOConfig
 from lmgym_agents.algorithms.update import Update
@@ -28,6 +30,7 @@ class PPORecipe:
 
     config_class = PPOConfig
     own_options: Mapping[str, Any] = {"num_envs": None}
+    finishes_itself = False
 
     def choose(self, start: Start, own: dict[str, Any]) -> dict[str, Any]:
         """Returns a run of about 60 rollouts."""
@@ -65,6 +68,65 @@ class PPORecipe:
     def save(self, algorithm: PPO, folder: Path, tokenizer: TextTokenizer) -> None:
         """Writes the policy."""
         save_policy(algorithm.policy, folder, tokenizer=tokenizer)
+
+
+class GRPORecipe:
+    """GRPO and its family, which have no value head; several rows answer each problem."""
+
+    config_class = GRPOConfig
+    finishes_itself = False
+
+    def __init__(self, preset: str) -> None:
+        self.own_options: Mapping[str, Any] = {"num_envs": None}
+        self._preset = preset
+
+    def choose(self, start: Start, own: dict[str, Any]) -> dict[str, Any]:
+        """Returns a run of about 60 rollouts."""
+        own["num_envs"] = own["num_envs"] or rows_for(start, 60)
+        return {
+            "preset": self._preset, "iterations": planned_updates(start, own["num_envs"]),
+            "optimizer": "muon", "learning_rate": 2e-3, "kl_rows": 0,
+        }  # fmt: skip
+
+    def make(self, start: Start, config: GRPOConfig, own: Mapping[str, Any]) -> Any:
+        """Returns GRPO on rows of its own."""
+        return GRPO(start.policy, start.training.make_env(own["num_envs"]), config, engine=start.engine)
+
+    def acting(self, algorithm: GRPO, start: Start) -> Agent:
+        """Returns the policy, greedy."""
+        return LMAgent(algorithm.policy, start.tokenizer, engine=start.engine)
+
+    def module(self, algorithm: GRPO) -> nn.Module:
+        """Returns the policy."""
+        return algorithm.policy
+
+    def spent(self, algorithm: GRPO, update: Update) -> Spent:
+        """Counts generation as one forward pass, and the rows of informative groups as trained."""
+        metrics: Mapping[str, Any] = update.metrics
+        length, rows = metrics["num_tokens_row"], metrics["episodes"]
+        size = algorithm.method.group_size
+        learned = rows - size * metrics.get("dropped_groups", 0)
+        reference_rows = rows if algorithm.method.kl_coefficient > 0 else min(algorithm.config.kl_rows, rows)
+        return Spent(
+            gradient_steps=int(metrics.get("optimizer_steps", 0)),
+            forward_tokens=(rows + metrics["failed_rows"] + reference_rows) * length,
+            trained_tokens=algorithm.config.epochs * max(0, learned) * length,
+            row_tokens=length,
+        )
+
+    def save(self, algorithm: GRPO, folder: Path, tokenizer: TextTokenizer) -> None:
+        """Writes the policy."""
+        save_policy(algorithm.policy, folder, tokenizer=tokenizer)
+
+
+def grpo(seed: int = 0, **options: Any) -> LanguageModelAgent:
+    """Returns GRPO; options: those of ``GRPOConfig``, and ``num_envs``, the episodes of a rollout."""
+    return LanguageModelAgent(GRPORecipe("grpo"), seed=seed, options=options)
+
+
+def reinforce(seed: int = 0, **options: Any) -> LanguageModelAgent:
+    """Returns REINFORCE with the batch's mean as its baseline; options as for GRPO."""
+    return LanguageModelAgent(GRPORecipe("reinforce"), seed=seed, options=options)
 
 
 def ppo(seed: int = 0, **options: Any) -> LanguageModelAgent:
