@@ -27,6 +27,7 @@ from lmgym_agents.algorithms.failed_problems import FailedProblems
 from lmgym_agents.algorithms.q_comparison import QComparison
 from lmgym_agents.algorithms.q_learning_config import QLearningConfig
 from lmgym_agents.algorithms.q_objectives import HeadsObjective, LogitsObjective
+from lmgym_agents.algorithms.sample_transcript import sample_metrics
 from lmgym_agents.algorithms.statistics import describe_rollout, merge_minibatches, update_rates
 from lmgym_agents.algorithms.update import Update
 from lmgym_agents.decoding.batching import Progress
@@ -124,6 +125,9 @@ class QLearning:
         metrics = describe_rollout(rollout, valid) | metrics | self._update()
         done = time.perf_counter()
         metrics["num_actions_total"] = self.num_actions
+        metrics |= sample_metrics(
+            rollout, self.env.tokenizer, iteration=self.iteration, iterations=config.iterations
+        )
         self.engine.weights_changed()
         self.iteration += 1
         if self.diagnosis is not None and self.iteration % config.diagnose_every == 0:

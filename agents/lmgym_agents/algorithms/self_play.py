@@ -29,6 +29,7 @@ from lmgym.seeding import make_generator, make_key
 from lmgym.tokenization import TextTokenizer
 from lmgym_agents.advantages import explained_variance, gae, whiten
 from lmgym_agents.algorithms.policy_gradient import Lesson, PolicyGradient
+from lmgym_agents.algorithms.sample_transcript import sample_metrics
 from lmgym_agents.algorithms.self_play_config import SelfPlayConfig
 from lmgym_agents.algorithms.statistics import mean_of
 from lmgym_agents.algorithms.update import Update
@@ -104,6 +105,9 @@ class SelfPlay:
         played = time.perf_counter()
         lesson, metrics = self._make_lesson(rollout, sides)
         metrics |= _describe(games, is_own, rollout)
+        metrics |= sample_metrics(
+            rollout, self.tokenizer, iteration=self.iteration, iterations=config.iterations
+        )
         metrics |= self.learner.update(
             lesson, self.iteration, config.iterations, config.seed, "self-play", self.iteration, "order"
         )
