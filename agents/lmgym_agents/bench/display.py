@@ -87,7 +87,7 @@ class BenchDisplay:
         """Shows how far a task is."""
         if task.folder in self._running:
             shown = self._running[task.folder]
-            shown.phase, shown.share = what, min(max(share, 0.0), 1.0)
+            shown.phase, shown.share = what, share
 
     def finished(self, task: Task, failure: Failure | None, seconds: float | None) -> None:
         """Says of a task that it is done, or why it failed."""

@@ -163,9 +163,9 @@ class ForkServer:
         child.partial = rest[-MAX_REPORT_BYTES:]
         for line in lines[-1:]:  # older ones are out of date
             try:
-                what, done, total = json.loads(line[:MAX_REPORT_BYTES])
-                report = {"what": str(what)[:100], "done": float(done), "total": float(total)}
-                self._say({"event": "progress", "id": child.id, **report})
+                what, share = json.loads(line[:MAX_REPORT_BYTES])
+                known = float(share) if 0 <= share <= 1 else 0.0
+                self._say({"event": "progress", "id": child.id, "what": str(what)[:100], "share": known})
             except (ValueError, TypeError, RecursionError):  # foreign code has written into the pipe
                 continue
 

@@ -32,8 +32,8 @@ STACKS_SIGNAL: Final = signal.SIGUSR1
 _REPORT_EVERY_S: Final = 0.25
 _PR_SET_PDEATHSIG: Final = 1
 
-Report = Callable[[str, float, float], None]
-"""Called with what is being done, how much of it is, and how much there is."""
+Report = Callable[[str, float], None]
+"""Called with what is being done and the share of it that is done, in [0, 1]."""
 Work = Callable[[Mapping[str, Any], Path, Report], None]
 """Does an order in a folder and leaves its result there."""
 
@@ -110,13 +110,13 @@ def _make_report(handle: int) -> Report:
     os.set_blocking(handle, False)
     last = -_REPORT_EVERY_S
 
-    def report(what: str, done: float, total: float) -> None:
+    def report(what: str, share: float) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last < _REPORT_EVERY_S:
             return
         last = now
-        line = json.dumps([str(what)[:100], float(done), float(total)]).encode() + b"\n"
+        line = json.dumps([str(what)[:100], float(share)]).encode() + b"\n"
         if len(line) <= MAX_REPORT_BYTES:
             with contextlib.suppress(OSError):  # nobody reads just now; a later report will do
                 os.write(handle, line)

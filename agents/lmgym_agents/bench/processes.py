@@ -41,8 +41,8 @@ class Progress:
 
     id: int
     what: str
-    done: float
-    total: float
+    share: float
+    """Of it that is done, in [0, 1]."""
 
 
 @dataclass(frozen=True, kw_only=True)

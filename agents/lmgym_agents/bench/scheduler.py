@@ -158,7 +158,7 @@ class Scheduler:
     def _handle(self, event: Progress | Ended) -> None:
         if isinstance(event, Progress):
             if event.id in self._running:
-                self._listener.progressed(self._running[event.id].task, event.what, event.done / event.total)
+                self._listener.progressed(self._running[event.id].task, event.what, event.share)
             return
         running = self._running.pop(event.id)
         if event.exit_code is None and self._may_begin_again(running.task):

@@ -52,7 +52,7 @@ def do_order(
         return
     job = make_job(order, entry)
     try:
-        result = run(job, folder, lambda phase, share: report(phase, share, 1.0))
+        result = run(job, folder, report)
         line = to_json_line(result)
         parse_result(json.loads(line))  # as whoever reads it will
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # foreign code may raise any of them

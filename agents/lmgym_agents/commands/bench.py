@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from lmgym.bench.leaderboard import failure_lines, leaderboard_table
 from lmgym.bench.result_record import Result
 from lmgym.bench.results import merge_results, read_results, write_results
 from lmgym.bench.suites import Suite, load_suite, suite_ids
@@ -22,7 +22,7 @@ from lmgym.errors import InvalidValueError
 from lmgym_agents.agent_specs import parse_agent_spec
 from lmgym_agents.bench.bench_folder import BenchFolder, find_all_results
 from lmgym_agents.bench.builtin import BUILTIN
-from lmgym_agents.bench.display import BenchDisplay, describe_failure
+from lmgym_agents.bench.display import BenchDisplay
 from lmgym_agents.bench.machine import (
     MEMORY_SHARE,
     Device,
@@ -34,7 +34,6 @@ from lmgym_agents.bench.machine import (
 from lmgym_agents.bench.plan import Task, choose_entries, choose_seeds, make_plan
 from lmgym_agents.bench.processes import WORK, Processes
 from lmgym_agents.bench.scheduler import Limits, Scheduler
-from lmgym_agents.report.visible_text import visible_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,24 +221,10 @@ def _print_lists(console: Console) -> int:
 
 
 def _print_results(console: Console, suite: Suite, results: Sequence[Result]) -> None:
-    agents = sorted({result.agent for result in results})
-    table = Table(
-        "agent", *(entry.name for entry in suite.entries), title=f"{suite.id}: mean over seeds (finished/all)"
-    )
-    for agent in agents:
-        cells = []
-        for entry in suite.entries:
-            found = [r for r in results if r.agent == agent and r.entry == entry.name]
-            scores = [r.scores[entry.headline].mean for r in found if r.is_ok]
-            mean = f"{sum(scores) / len(scores):.3f}" if scores else "-"
-            cells.append(f"{mean} ({len(scores)}/{len(found)})" if found else "")
-        table.add_row(Text(visible_text(agent, max_chars=60)), *cells)
-    console.print(table)
-    failed = [result for result in results if result.failure is not None]
-    if failed:
-        console.print(f"{len(failed)} jobs failed; they are in no score:")
-    for result in failed:
-        assert result.failure is not None
-        agent = visible_text(result.agent, max_chars=60)
-        words = describe_failure(result.failure)
-        console.print(f"  {agent} · {result.entry} · seed {result.seed}: {words}", soft_wrap=True)
+    console.print(f"\n{suite.id}")
+    console.print(leaderboard_table(results, suite))
+    failures = failure_lines(results)
+    if failures:
+        console.print("failed; these are in no number:")
+        for line in failures:
+            console.print(f"  {line}", soft_wrap=True)
