@@ -184,6 +184,16 @@ def suite_ids() -> tuple[str, ...]:
     return tuple(sorted(file.name.removesuffix(".json") for file in files if _ID.match(file.name)))
 
 
+def recorded_hash(id_: str) -> str | None:
+    """Returns the hash that a packaged suite had when it was frozen; None for a suite of one's own.
+
+    If ``load_suite(id_).hash`` is another, this installation poses other problems.
+    """
+    text = resources.files("lmgym.bench").joinpath("data", "hashes.json").read_text("utf-8")
+    hashes: dict[str, str] = read_json(text, "hashes.json")
+    return hashes.get(id_)
+
+
 def load_suite(name: str | Path) -> Suite:
     """Returns a suite by its id, by its name (its newest version), or from a JSON file of your own.
 
