@@ -84,8 +84,8 @@ def good(order, folder, report):
         state["curve"].append(state["sum"] / 1000003)
         pause = float(os.environ.get("FAKE_STEP_S", "0"))
         time.sleep(pause)
-        replace(folder / "state.json", json.dumps(state))
         note(folder, "steps.txt", str(state["step"]))
+        replace(folder / "state.json", json.dumps(state))
         report("train", state["step"] / NUM_STEPS)
 
 

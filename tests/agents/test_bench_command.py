@@ -153,11 +153,13 @@ def test_a_failed_warm_start_fails_the_jobs_that_need_it_and_no_others(bench, ca
     assert len(by_name(bench.out)) == 8
 
 
-def test_jobs_lost_with_the_fork_server_are_begun_again_once(bench):
+def test_jobs_lost_with_the_fork_server_are_begun_again_but_not_for_ever(bench):
     assert bench("fakes:kills_the_server,fakes:good", only=("sums",), seeds=1, jobs=1) == 1
     found = by_name(bench.out)
     assert found["fakes:good", "sums", 0].is_ok
-    assert "lost twice" in found["fakes:kills_the_server", "sums", 0].failure.message
+    assert "lost again and again" in found["fakes:kills_the_server", "sums", 0].failure.message
+    (path,) = bench.out.glob("jobs/sums/fakes-kills*/seed0/starts.txt")
+    assert len(lines_of(path)) == 3
 
 
 def test_each_slot_has_its_gpu(bench, monkeypatch):

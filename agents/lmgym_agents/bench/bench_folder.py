@@ -125,6 +125,12 @@ class BenchFolder:
         wanted = (self.suite.id, self.suite.hash, task.entry.name, task.agent, task.seed)
         return results[0] if len(results) == 1 and results[0].key == wanted else None
 
+    def is_done(self, task: Task) -> bool:
+        """Returns whether there is a result of a job, or a model or a failure of a warm start."""
+        if task.kind == "job":
+            return self.find_result(task) is not None
+        return is_warm(self.folder_of(task)) or self.find_warm_failure(task) is not None
+
     def keep(self, task: Task, result: Result) -> None:
         """Makes a result durable that the job could not write itself."""
         write_atomically(self.folder_of(task) / RESULT, to_json_line(result).encode() + b"\n")

@@ -89,6 +89,11 @@ class BenchDisplay:
             shown = self._running[task.folder]
             shown.phase, shown.share = what, share
 
+    def lost(self, task: Task) -> None:
+        """Says of a task that it was killed by somebody else, and will begin again."""
+        self._running.pop(task.folder, None)
+        self._say(Text.assemble(("killed  ", "yellow"), f"{_label(task)}: by somebody else; it begins again"))
+
     def finished(self, task: Task, failure: Failure | None, seconds: float | None) -> None:
         """Says of a task that it is done, or why it failed."""
         self._running.pop(task.folder, None)

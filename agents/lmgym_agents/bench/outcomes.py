@@ -47,7 +47,7 @@ def describe_end(ended: Ended, log: Path, *, timeout_s: float, memory_bytes: flo
         words = f"used more than the {memory_bytes / 2**30:.1f} GiB of memory that are allowed and was killed"
         return Failure(kind="memory", message=words, where=place_in_log(log))
     if ended.exit_code is None:
-        words = "the process was lost twice, together with the one that starts the jobs"
+        words = "the process was lost again and again, together with the one that starts the jobs"
         return Failure(kind="died", message=words, where=log.name)
     if ended.exit_code < 0:
         name = _signal_name(-ended.exit_code)

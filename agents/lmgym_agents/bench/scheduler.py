@@ -6,6 +6,7 @@ Which task is where depends on how fast each is; what comes out of it doesn't. L
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ from lmgym_agents.bench.processes import Ended, Processes, Progress
 from lmgym_agents.bench.work import is_warm, make_job
 
 _WAIT_S: Final = 0.25
-_MAX_LOST: Final = 1
-"""How often a job is begun again that was lost with the fork server."""
+_MAX_LOST: Final = 2
+"""How often a task is begun again that was killed from outside, or lost with the fork server."""
 
 
 class Listener(Protocol):
@@ -29,6 +30,10 @@ class Listener(Protocol):
     def begun(self, task: Task) -> None: ...
 
     def progressed(self, task: Task, what: str, share: float) -> None: ...
+
+    def lost(self, task: Task) -> None:
+        """Is told of a task that was killed from outside and will begin again."""
+        ...
 
     def finished(self, task: Task, failure: Failure | None, seconds: float | None) -> None:
         """Seconds are None where the task did not run."""
@@ -161,13 +166,18 @@ class Scheduler:
                 self._listener.progressed(self._running[event.id].task, event.what, event.share)
             return
         running = self._running.pop(event.id)
-        if event.exit_code is None and self._may_begin_again(running.task):
+        if self._is_lost(running.task, event):
+            self._listener.lost(running.task)
             self._waiting.insert(0, running.task)
             return
         end: Callable[[Task, Ended], None] = self._end_job if running.task.kind == "job" else self._end_warm
         end(running.task, event)
 
-    def _may_begin_again(self, task: Task) -> bool:
+    def _is_lost(self, task: Task, ended: Ended) -> bool:
+        """Returns whether a task is to begin again, because its end says nothing about its code."""
+        is_foreign = ended.exit_code in (None, -signal.SIGKILL) and ended.cause is None
+        if not is_foreign or self._folder.is_done(task):
+            return False
         lost = self._num_lost[task.folder] = self._num_lost.get(task.folder, 0) + 1
         return lost <= _MAX_LOST
 
