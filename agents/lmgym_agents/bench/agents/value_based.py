@@ -41,11 +41,11 @@ class QRecipe:
         self._kind = kind
 
     def choose(self, start: Start, own: dict[str, Any]) -> dict[str, Any]:
-        """Returns a run of about 40 rollouts, each of which is learned from some four times."""
+        """Returns a run of about 40 rollouts, each row of which is learned from about twice."""
         own["num_envs"] = own["num_envs"] or rows_for(start, 40)
         return {
             "iterations": planned_updates(start, own["num_envs"]), "optimizer": "muon",
-            "learning_rate": 2e-3, "replay_failed": 0.5, "updates": 16,
+            "learning_rate": 2e-3, "replay_failed": 0.5, "updates": 8,
             "batch_rows": max(32, own["num_envs"] // 4), "weight_decay": 0.1, **self._kind,
         }  # fmt: skip
 
