@@ -51,7 +51,7 @@ class Task:
 def make_slug(agent: str) -> str:
     """Returns a folder's name for an agent's spec; different specs have different ones."""
     slug = re.sub(r"[^a-z0-9._-]+", "-", agent.lower()).strip("-.")[:MAX_SLUG_CHARS]
-    if slug == agent:
+    if slug and slug == agent:
         return slug
     return f"{slug or 'agent'}-{hashlib.sha256(agent.encode('utf-8', 'backslashreplace')).hexdigest()[:8]}"
 
