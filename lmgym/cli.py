@@ -23,6 +23,7 @@ from rich.text import Text
 
 from lmgym.errors import LmgymError, MissingDependencyError, UnknownNameError
 from lmgym.grading.command import GradeConfig, run_grade
+from lmgym.new_agent import NewAgentConfig, run_new_agent
 from lmgym.play import PlayConfig, play
 from lmgym.preferences.command import PreferencesConfig, run_preferences
 from lmgym.preferences.label.command import LabelConfig, run_label
@@ -32,10 +33,12 @@ from lmgym.train_tokenizer import TokenizerConfig, run_tokenizer
 AGENT_COMMANDS = {
     "train": "Train a language model by reinforcement learning or on demonstrations.",
     "eval": "Measure a model or any agent on a split, with confidence intervals.",
+    "check-agent": "Check that an agent of your own keeps the laws of agents.",
     "bench": "Compare agents on a suite, with confidence intervals.",
     "record": "Play episodes and keep them as trajectories for offline learning.",
     "report": "Make one HTML page of a benchmark or a run: leaderboard, curves, transcripts, trees.",
     "rlhf": "Learn from feedback: verdicts, a reward model, then PPO, DPO or best-of-n.",
+    "watch": "Watch a training in the terminal while it runs.",
     "search": "Search for answers with a language model: sampling, beams, A*, Monte-Carlo trees.",
 }
 
@@ -92,6 +95,7 @@ OWN_COMMANDS = {
     "label": Command(LabelConfig, run_label),
     "preferences": Command(PreferencesConfig, run_preferences),
     "tokenizer": Command(TokenizerConfig, run_tokenizer),
+    "new-agent": Command(NewAgentConfig, run_new_agent),
 }
 
 

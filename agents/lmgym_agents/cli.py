@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lmgym_agents.commands.bench import Bench, run_bench
+from lmgym_agents.commands.check_agent import CheckAgent, run_check_agent
 from lmgym_agents.commands.eval import Eval, run_eval
 from lmgym_agents.commands.record import Record, run_record
 from lmgym_agents.commands.report import ReportConfig, run_report
@@ -21,6 +22,7 @@ from lmgym_agents.commands.train_proposer import TrainProposer, train_proposer
 from lmgym_agents.commands.train_q import TrainQ, train_q
 from lmgym_agents.commands.train_reward_model import TrainRewardModel, train_reward_model
 from lmgym_agents.commands.train_self_play import TrainSelfPlay, train_self_play
+from lmgym_agents.commands.watch import Watch, run_watch
 
 Subcommand = tuple[type, Callable[[Any], int | None]]
 
@@ -39,11 +41,13 @@ SUBCOMMANDS: Mapping[str, Subcommand | Mapping[str, Subcommand]] = {
         "self-play": (TrainSelfPlay, train_self_play),
         "proposer": (TrainProposer, train_proposer),
     },
+    "check-agent": (CheckAgent, run_check_agent),
     "eval": (Eval, run_eval),
     "bench": (Bench, run_bench),
     "record": (Record, run_record),
     "report": (ReportConfig, run_report),
     "rlhf": (RLHF, rlhf),
     "search": (Search, run_search),
+    "watch": (Watch, run_watch),
 }
 """By name: the configuration that the command line fills, and what is done with it."""

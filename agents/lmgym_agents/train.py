@@ -127,7 +127,8 @@ def run_stages(
             display.begin(stage.name, stage.total, algorithm.iteration)
             for update in algorithm.iterations():
                 done += 1
-                metrics.write(done, {"stage": stage.name, **update.metrics}, update.timing)
+                place = {"stage": stage.name, "stage_step": algorithm.iteration, "stage_total": stage.total}
+                metrics.write(done, {**place, **update.metrics}, update.timing)
                 display.advance(update.metrics, update.timing)
                 if interrupts.requested or done % checkpoint_every == 0:
                     save(number, algorithm)

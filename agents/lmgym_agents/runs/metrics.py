@@ -132,7 +132,7 @@ class MetricsWriter:
         good, position, last_step = 0, 0, 0
         for line in data.splitlines(keepends=True) if data else []:
             position += len(line)
-            record = _parse(line)
+            record = parse_record(line)
             if record is None:
                 continue  # torn if nothing sound follows; damage in the middle is left for the reader to name
             if resume_step is not None and record["step"] > resume_step:
@@ -162,7 +162,7 @@ def read_metrics(path: Path) -> MetricsLog:
         raise MetricsError(f"no metrics can be read from {path}: {error}.") from error
     records, problems = [], []
     for number, line in enumerate(lines, start=1):
-        record = _parse(line)
+        record = parse_record(line)
         if record is None:
             problems.append(f"{path.name}, line {number}: {len(line)} bytes that are no record (torn?).")
             continue
@@ -173,7 +173,7 @@ def read_metrics(path: Path) -> MetricsLog:
     return MetricsLog(records, problems)
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
+def parse_record(line: bytes) -> dict[str, Any] | None:
     """Returns the record of one line, None for anything else; a line without its end is torn."""
     if not line.endswith(b"\n"):
         return None
