@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmgym.bench.curves import AXES, EfficiencyCurve, efficiency_curves
+from lmgym.bench.leaderboard import LeaderboardRow
 from lmgym.bench.statistics import Estimate, estimate_profile
 from lmgym_agents.report.html.bench_results import BenchPart
 from lmgym_agents.report.visible_text import visible_text
@@ -89,7 +90,7 @@ def aggregate_figure(part: BenchPart) -> Figure:
             {
                 "type": "scatter", "mode": "markers", "y": names, "x": _plain([e.value for e in found]),
                 "error_x": _errors(found), "xaxis": f"x{number}", "yaxis": "y",
-                "marker": {"size": 9, "color": COLOURS[5 if field == "optimality_gap" else 0]},
+                "marker": {"size": 6, "color": COLOURS[5 if field == "optimality_gap" else 0]},
                 "customdata": [_plain(e[1:3]) for e in found],
                 "hovertemplate": f"%{{y}}<br>{title} %{{x:.3f}}<br>"
                 "95 %: %{customdata[0]:.3f} to %{customdata[1]:.3f}<extra></extra>",
@@ -100,9 +101,21 @@ def aggregate_figure(part: BenchPart) -> Figure:
             "title": {"text": title + (" (lower is better)" if field == "optimality_gap" else "")},
             "domain": [place * width + (0.02 if place else 0), (place + 1) * width - 0.01],
             "zeroline": False,
+            "range": _span([bound for row in rows for e in _aggregates(row) for bound in e]),
         }
     layout["yaxis"] = {"autorange": "reversed", "automargin": True, "type": "category"}
     return {"data": data, "layout": layout | {"showlegend": False}}
+
+
+def _aggregates(row: LeaderboardRow) -> list[tuple[float, float]]:
+    found = (row.iqm, row.median, row.mean, row.optimality_gap)
+    return [(e.low, e.high) for e in found if e is not None]
+
+
+def _span(numbers: Sequence[float]) -> list[float]:
+    """Returns a range that holds 0, 1 and all numbers, with some room."""
+    low, high = min(0.0, *numbers), max(1.0, *numbers)
+    return [low - 0.04 * (high - low), high + 0.04 * (high - low)]
 
 
 def profile_figure(part: BenchPart, agents: Sequence[str], styles: dict[str, dict[str, str]]) -> Figure:
@@ -207,7 +220,7 @@ def _band(
 
 def _errors(found: Sequence[Estimate]) -> dict[str, Any]:
     return {
-        "type": "data", "symmetric": False, "thickness": 1.6, "width": 4,
+        "type": "data", "symmetric": False, "thickness": 2.5, "width": 5,
         "array": _plain([max(0.0, e.high - e.value) for e in found]),
         "arrayminus": _plain([max(0.0, e.value - e.low) for e in found]),
     }  # fmt: skip

@@ -36,7 +36,7 @@ def _read_run(folder: Folder, at: str) -> dict[str, Any]:
     evaluation = folder.read_json(f"{at}evaluation.json")
     text = "" if config is None else json.dumps(config, indent=1, ensure_ascii=True)
     return {
-        "path": at.rstrip("/") or ".",
+        "path": at.rstrip("/") or folder.root.resolve().name,
         "num_updates": len(records),
         **_columns(thin(records, MAX_POINTS)),
         "samples": _samples(records),

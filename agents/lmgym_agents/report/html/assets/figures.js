@@ -21,8 +21,7 @@ function themed(figure) {
 }
 
 function draw(place, figure) {
-  const config = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ['select2d', 'lasso2d'],
-    displayModeBar: 'hover' };
+  const config = { displayModeBar: false, responsive: true };
   // A copy of the data, because Plotly writes into what it is given.
   return Plotly.react(place, JSON.parse(JSON.stringify(figure.data)), themed(figure), config);
 }

@@ -65,8 +65,8 @@ function metricCurves(run, other) {
     const layout = { height: 230, margin: { l: 48, r: 8, t: 30, b: 30 }, showlegend: false,
       title: { text: plotText(name), font: { size: 13 }, x: 0.02, xanchor: 'left' }, xaxis: {}, yaxis: {} };
     return figurePlace({ data, layout }, `${plainShown(name)} by update`);
-  })), other ? element('p', { class: 'small' }, element('span', { class: 'good' }, '● blue: '), shown(run.path),
-    ' · orange: ', shown(other.path)) : null];
+  })), other ? element('p', { class: 'small' },  'blue: ' , shown(run.path),
+    ' · orange: ', shown(other.path)) : ''];
 }
 
 // Plotly reads some HTML in texts.

@@ -64,7 +64,7 @@ function legendOf(name) {
   bar.style.background = `linear-gradient(to right, ${stops.join(', ')})`;
   return element('div', { class: 'legend' }, element('b', {}, quantityName(name)), number(scale.low, 3), bar,
     number(scale.high, 3), element('span', { class: 'faint' }, QUANTITIES[name] ? QUANTITIES[name][1] : 'paid by this term',
-      '; beyond the ends the colour stays. Point at a token, or go there by Tab and the arrow keys, for its numbers.'));
+      '; beyond the ends the colour stays.'));
 }
 
 function outcome(success) {
@@ -81,7 +81,8 @@ function card(item, name) {
     element('span', { class: 'faint' }, `${count(item.num_tokens)} tokens · reward ${number(item.reward)} · surprise ${number(item.surprise, 3)}`),
     item.why === 'all' ? null : element('span', { class: 'faint' }, `chosen as: ${item.why}`),
     episode.terminated ? null : element('span', { class: 'bad' }, 'cut off'));
-  const readout = element('div', { class: 'readout', 'aria-live': 'polite' });
+  const readout = element('div', { class: 'readout', 'aria-live': 'polite' },
+    element('span', { class: 'faint' }, 'Point at a token for its numbers.'));
   return element('article', { class: 'card', 'aria-label': `transcript of problem ${item.problem}` }, head,
     element('div', { class: 'text prompt mono' }, shown(episode.prompt)), heatMap(item, episode, name, readout), readout,
     termSteps(episode, name));
@@ -156,6 +157,7 @@ function termSteps(episode, name) {
     if (text.includes('\n')) { steps.push(step); step = { text: '', sums: terms.map(() => 0) }; }
   });
   if (step.text) steps.push(step);
+  if (steps.every((item) => item.sums.every((sum) => sum === 0))) return null;
   const rows = steps.slice(0, 200).map((item, at) => [String(at + 1),
     element('span', { class: 'text mono' }, shown(item.text.trimEnd().slice(0, 300) || '(blank)')), ...item.sums.map((sum) => number(sum))]);
   const total = terms.map((_, k) => number(steps.reduce((sum, item) => sum + item.sums[k], 0)));
