@@ -23,6 +23,7 @@ from typing import Any, Final, Literal
 from urllib.parse import unquote
 
 from lmgym.agent import Agent
+from lmgym.agent_checker.calls import takes_seed
 from lmgym.errors import InvalidValueError, LmgymError, UnknownNameError
 from lmgym.play import read_value
 from lmgym.raised import describe_error
@@ -97,16 +98,27 @@ def make_agent(spec: AgentSpec | str, *, seed: int = 0) -> Agent:
     """
     if isinstance(spec, str):
         spec = parse_agent_spec(spec)
-    factory, options = _find_factory(spec)
-    options = _fit_options(spec, factory, options, seed)
+    make = load_factory(spec)
     try:
-        agent = factory(**options)
+        agent = make(seed=seed) if takes_seed(make) and "seed" not in spec.options else make()
     except LmgymError:
         raise
     except Exception as error:  # a foreign constructor raises what it likes
         raise InvalidValueError(f"agent {spec.text!r} could not be made: {describe_error(error)}.") from error
     check_agent(agent)
     return agent  # type: ignore[no-any-return]
+
+
+def load_factory(spec: AgentSpec) -> Callable[..., Any]:
+    """Returns what makes the agent; it has a parameter ``seed`` if the agent's constructor has one.
+
+    Raises:
+        InvalidValueError: what is named can't be imported, or an option is missing.
+        UnknownNameError: an option that the constructor does not take.
+    """
+    factory, options = _find_factory(spec)
+    _check_options(spec, factory, options)
+    return functools.partial(factory, **options)
 
 
 def _read_query(query: str, text: str) -> dict[str, Any]:
@@ -188,33 +200,27 @@ def _not_importable(module: str, error: BaseException) -> InvalidValueError:
     return InvalidValueError(f"module {module!r} can't be imported: {describe_error(error)}.")
 
 
-def _fit_options(
-    spec: AgentSpec, factory: Callable[..., Any], options: dict[str, Any], seed: int
-) -> dict[str, Any]:
-    """Returns the keywords for ``factory``, with the seed if it takes one."""
+def _check_options(spec: AgentSpec, factory: Callable[..., Any], options: Mapping[str, Any]) -> None:
     try:
         parameters = dict(inspect.signature(factory).parameters)
     except (TypeError, ValueError):  # some built-in classes hide their parameters
-        return options
+        return
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     named = {
-        name: parameter
+        name: parameter.default
         for name, parameter in parameters.items()
         if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
     }
     for name in options:
         if name not in named and not takes_any:
             raise UnknownNameError(f"option of agent {spec.name!r}", name, named)
-    if "seed" in named:
-        options = {"seed": seed, **options}
     missing = [
         name
-        for name, parameter in named.items()
-        if parameter.default is parameter.empty and name not in options
+        for name, default in named.items()
+        if default is inspect.Parameter.empty and name not in options and name != "seed"
     ]
     if missing:
         raise InvalidValueError(
             f"agent {spec.text!r} needs {', '.join(missing)}; write "
             f"{spec.name}?{'&'.join(f'{name}=…' for name in missing)}."
         )
-    return options
