@@ -168,7 +168,7 @@ def train_on_rollouts(
     policy = config.model.make_policy(tokenizer, context=env.context_length, seed=seed)
     engine = _make_engine(policy, tokenizer, config.num_envs)
     with open_run(config, name, env, policy, seed) as run, TrainingDisplay() as display:
-        measure = _Measure(config.env, config.evaluation, policy, tokenizer, engine, display)
+        measure = _Measure(config.env, config.evaluation, policy, tokenizer, engine)
 
         def make_algorithm() -> Algorithm:
             return make(policy, env, engine, display.say)
@@ -187,6 +187,7 @@ def train_on_rollouts(
             stages.insert(0, Stage(name="sft", total=sft.iterations, make=make_sft, finish=measure))
         result = _run(stages, run, display, config.folder, seed, measure)
         if result.exit_code == 0:
+            measure.write_tokens(run, "end", first_policy(config.model, measure.agent, seed=seed))
             _write_products(run, policy, tokenizer, result)
             _draw(run, result, f"{title} on {config.env.env}", f"{config.model.model}, seed {seed}")
     return _report(run, result, config.evaluation)
