@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 
 from lmgym.bench.suites import load_suite
 
@@ -32,6 +33,13 @@ def is_alive(pid):
     except NotADirectoryError:
         os.kill(pid, 0)
         return True
+
+
+def wait_until_gone(pids):
+    """Returns when no process is left; never, if one survives, which the test's own limit ends."""
+    pause = threading.Event()
+    while any(map(is_alive, pids)):
+        pause.wait(0.02)
 
 
 def make_order(agent, folder):

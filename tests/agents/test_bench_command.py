@@ -243,6 +243,14 @@ def test_results_of_others_are_merged_and_not_run(bench, tmp_path, capsys):
         bench(only=("sums",), merge=(theirs,))
 
 
+def test_results_of_others_can_be_shown_alone(bench, tmp_path, capsys):
+    bench("fakes:good?x=9", only=("sums",), out=tmp_path / "theirs")
+    capsys.readouterr()
+    assert bench("", merge=(tmp_path / "theirs",)) == 0
+    assert len(read_results(bench.out / "merged.jsonl")) == 2
+    assert "fakes:good?x=9" in capsys.readouterr().out
+
+
 def test_unreadable_files_of_others_are_found_before_anything_runs(bench, tmp_path):
     write_results(tmp_path / "empty.jsonl", [])
     with pytest.raises(InvalidValueError, match="can't be read"):

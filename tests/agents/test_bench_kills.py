@@ -14,7 +14,7 @@ import pytest
 
 from lmgym.bench.results import read_results, same_numbers
 from lmgym.bench.suites import load_suite
-from tests.agents.bench_setup import WORK, is_alive, lines_of, write_suite
+from tests.agents.bench_setup import WORK, lines_of, wait_until_gone, write_suite
 
 pytestmark = [
     pytest.mark.slow,
@@ -73,8 +73,7 @@ def run_with_kills(work, progress, kills, seed=0, **options):
                 others = kill(bench, whom)
                 if whom in ("bench", "all"):
                     bench.wait()
-                    while any(map(is_alive, others)):  # all of them end by themselves
-                        pause.wait(0.02)
+                    wait_until_gone(others)
             pause.wait(0.005)
         if bench.returncode != -signal.SIGKILL:
             assert not todo, "it was done too early to be killed"

@@ -12,8 +12,8 @@ import pytest
 
 from lmgym_agents.bench.bounded_log import BoundedLog
 from lmgym_agents.bench.outcomes import describe_end, place_in_log
-from lmgym_agents.bench.processes import Ended, Processes, Progress
-from tests.agents.bench_setup import WORK, is_alive, lines_of, make_order
+from lmgym_agents.bench.processes import Ended, ForkServerError, Processes, Progress
+from tests.agents.bench_setup import WORK, lines_of, make_order, wait_until_gone
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="jobs are started by fork")
 ROOT = Path(__file__).parents[2]
@@ -91,7 +91,8 @@ def test_what_a_job_has_started_ends_with_it(processes, tmp_path):
         pass
     processes.stop()
     pids = [int(pid) for pid in (tmp_path / "pid.txt").read_text().split()]
-    assert len(pids) == 2 and not any(map(is_alive, pids))
+    assert len(pids) == 2
+    wait_until_gone(pids)
 
 
 def test_output_goes_to_a_log_of_bounded_size(processes, tmp_path):
@@ -128,6 +129,16 @@ def test_jobs_that_are_lost_with_the_fork_server_are_told_and_others_can_follow(
     assert run(processes, "good", tmp_path / "next")[0].exit_code == 0
 
 
+def test_work_that_can_t_be_imported_is_said(capfd):
+    with (
+        Processes(work="tests.agents.no_such_module:work") as broken,
+        pytest.raises(ForkServerError, match="before it could begin"),
+    ):
+        while True:
+            broken.wait(60.0)
+    assert "No module named 'tests.agents.no_such_module'" in capfd.readouterr().err
+
+
 DRIVER = """
 import sys
 from pathlib import Path
@@ -155,8 +166,7 @@ def test_no_process_survives_the_bench(tmp_path):
     driver.wait()
     pids = [int(pid) for file in files for pid in file.read_text().split()]
     assert len(pids) == 3
-    while any(map(is_alive, pids)):  # for ever, if one survived; the test's own limit ends that
-        pause.wait(0.02)
+    wait_until_gone(pids)
 
 
 def test_the_beginning_and_the_end_of_a_log_stay(tmp_path):

@@ -73,6 +73,7 @@ class ForkServer:
 
     def serve(self) -> None:
         """Returns when the commands have ended; no job is left then."""
+        self._say({"event": "ready"})
         try:
             while self._turn():
                 pass
@@ -170,8 +171,8 @@ class ForkServer:
                 continue
 
     def _watch(self, child: _Child, now: float) -> None:
-        if os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-            self._end(child)
+        if (end := _find_end(child.pid)) is not None:
+            self._end(child, *end)
         elif now >= child.kill_at:
             _kill_group(child.pid)
         elif child.cause is None and now >= child.deadline:
@@ -185,9 +186,7 @@ class ForkServer:
                 child.cause, child.kill_at = "memory", now + _STACKS_GRACE_S
                 os.kill(child.pid, STACKS_SIGNAL)
 
-    def _end(self, child: _Child) -> None:
-        _kill_group(child.pid)  # before the process is waited for, as long as its number is its own
-        _, status, usage = os.wait4(child.pid, 0)
+    def _end(self, child: _Child, exit_code: int, peak_bytes: int) -> None:
         self._children.remove(child)
         for _ in range(_MAX_LAST_READS):  # a process that has left its group may go on writing
             if not self._read(child, child.output):
@@ -195,11 +194,10 @@ class ForkServer:
         child.log.close()
         os.close(child.output)
         os.close(child.reports)
-        peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         self._say({
-            "event": "ended", "id": child.id, "exit_code": os.waitstatus_to_exitcode(status),
+            "event": "ended", "id": child.id, "exit_code": exit_code,
             "cause": child.cause, "seconds": time.monotonic() - child.begun,
-            "peak_bytes": max(peak, child.peak_bytes),
+            "peak_bytes": max(peak_bytes, child.peak_bytes),
         })  # fmt: skip
 
     def _say(self, report: Mapping[str, Any]) -> None:
@@ -207,6 +205,21 @@ class ForkServer:
         with contextlib.suppress(BrokenPipeError):  # the bench is gone, which the next turn finds out
             while data:
                 data = data[os.write(self._reports, data) :]
+
+
+def _find_end(pid: int) -> tuple[int, int] | None:
+    """Returns exit code and peak memory of a job that has ended, after ending whatever it had started."""
+    if hasattr(os, "waitid"):
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            return None
+        _kill_group(pid)  # before the process is waited for, as long as its number is its own
+    found, status, usage = os.wait4(pid, os.WNOHANG)
+    if not found:
+        return None
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return os.waitstatus_to_exitcode(status), peak
 
 
 def _kill_group(pid: int) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from lmgym.errors import MissingDependencyError
+from lmgym.errors import LmgymError, MissingDependencyError
 
 WORK: Final = "lmgym_agents.bench.work:work"
 """What jobs run unless a test says otherwise."""
@@ -58,6 +58,10 @@ class Ended:
     peak_bytes: int = 0
 
 
+class ForkServerError(LmgymError, RuntimeError):
+    """The process that starts the jobs could not start itself."""
+
+
 class Processes:
     """Runs jobs, each in a process of its own; a context manager, at whose end no process is left."""
 
@@ -79,13 +83,13 @@ class Processes:
         self._work, self._threads = work, threads
         self._pids: dict[int, int] = {}
         self._running: set[int] = set()
-        self._partial = b""
+        self._partial, self._is_ready = b"", False
         self._server = self._start_server()
 
     def _start_server(self) -> subprocess.Popen[bytes]:
         own = dict.fromkeys(_THREAD_VARIABLES, str(self._threads))
         own |= {"TOKENIZERS_PARALLELISM": "false", "PYTHONHASHSEED": "0"}
-        self._partial = b""
+        self._partial, self._is_ready = b"", False
         return subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, self._work, json.dumps(sys.path)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env={**os.environ, **own},
@@ -123,14 +127,27 @@ class Processes:
         """Returns what has happened, at once if something has, at the latest after ``timeout_s``.
 
         If the fork server itself was killed, every job that ran is reported as lost, and a new one starts.
+
+        Raises:
+            ForkServerError: it ended before it could begin.
         """
+        events = self._receive(timeout_s)
+        if events is None and not self._is_ready:
+            raise ForkServerError(
+                "the process that starts the jobs ended before it could begin; what it said stands above. "
+                "Nothing is lost: the same command goes on."
+            )
+        return list(self._replace_server()) if events is None else events
+
+    def _receive(self, timeout_s: float) -> list[Progress | Ended] | None:
+        """Returns what the fork server reports; None where it is gone."""
         assert self._server.stdout is not None
         ready, _, _ = select.select([self._server.stdout], [], [], timeout_s)
         if not ready:
             return []
         data = os.read(self._server.stdout.fileno(), 65536)
         if not data:
-            return list(self._replace_server())
+            return None
         *lines, self._partial = (self._partial + data).split(b"\n")
         return [event for line in lines if (event := self._read_event(json.loads(line))) is not None]
 
@@ -141,8 +158,8 @@ class Processes:
         self._send({"do": "stop"})
         timer = threading.Timer(timeout_s, self._server.kill)  # then the jobs end with the fork server
         timer.start()
-        while self._running:
-            self.wait(0.1)
+        while self._running and self._receive(0.1) is not None:
+            pass
         timer.cancel()
 
     def close(self) -> None:
@@ -174,6 +191,9 @@ class Processes:
 
     def _read_event(self, report: dict[str, Any]) -> Progress | Ended | None:
         kind = report.pop("event")
+        if kind == "ready":
+            self._is_ready = True
+            return None
         if kind == "started":
             self._pids[report["id"]] = report["pid"]
             return None

@@ -96,11 +96,6 @@ class Scheduler:
         self._num_lost: dict[str, int] = {}
         self._waiting = self._find_missing(plan)
 
-    @property
-    def num_waiting(self) -> int:
-        """Tasks that have not begun."""
-        return len(self._waiting)
-
     def _find_missing(self, plan: Sequence[Task]) -> list[Task]:
         for task in plan:
             if task.kind == "job" and (result := self._folder.find_result(task)) is not None:

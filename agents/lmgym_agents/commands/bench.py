@@ -53,7 +53,7 @@ class Bench:
     suite: str = "quick"
     """name of a suite (quick), its id (lmgym-quick-1), or a JSON file"""
     agents: str = ""
-    """agents, with commas between them"""
+    """agents, with commas between them; none is needed where results are only merged"""
     seeds: int | None = None
     """how many seeds: 5 means 0 to 4; default: the suite's"""
     seed_list: tuple[int, ...] = ()
@@ -100,7 +100,7 @@ def run_bench(config: Bench, *, work: str = WORK) -> int:
     if config.list:
         return _print_lists(console)
     suite = load_suite(config.suite)
-    agents = split_agents(config.agents)
+    agents = () if config.merge and not config.agents else split_agents(config.agents)
     if config.out is None:
         raise InvalidValueError("--out is missing: the folder for the results, such as --out runs/quick.")
     for agent in agents:
