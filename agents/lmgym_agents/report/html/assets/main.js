@@ -40,3 +40,4 @@ window.addEventListener('hashchange', () => {
   window.scrollTo(0, 0);
 });
 show();
+performance.mark('ready');
