@@ -73,8 +73,9 @@ def test_a_suite_written_and_read_is_the_same(tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        dict(options={"length": 3}), dict(env="lmgym/Reverse-v0"), dict(budget=1001), dict(metric="score"),
-        dict(eval_splits=("test", "train")), dict(abilities=("logic",)), dict(options={"reward": "noisy:0.1"}),
+        dict(options={"length": 3}), dict(env="lmgym/Reverse-v0"), dict(budget=9), dict(metric="score"),
+        dict(eval_splits=("test", "train")), dict(abilities=("logic",)),
+        dict(options={"reward": "noisy:0.1"}),
     ],
 )  # fmt: skip
 def test_whatever_changes_changes_the_hash(change):
