@@ -1,4 +1,4 @@
-"""The leaderboard: what it says of made-up results, that foreign text is harmless, that its page is current."""
+"""The leaderboard: what it says of made-up results; foreign text is harmless; its page has not drifted."""
 
 from __future__ import annotations
 
