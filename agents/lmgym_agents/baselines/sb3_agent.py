@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from lmgym.errors import InvalidValueError
-from lmgym_agents.baselines.sb3_models import inner_env, tokens_of
+from lmgym_agents.baselines.sb3_models import tokens_of
 
 
 class SB3Agent:
@@ -36,10 +36,9 @@ class SB3Agent:
             algorithm: with the environments that it was made with.
             is_deterministic: False: PPO samples, and DQN explores as at the end of its training.
         """
-        wrapper = tokens_of(algorithm)
-        inner = inner_env(wrapper)
-        self.algorithm, self.tokenizer, self.tokens = algorithm, inner.tokenizer, wrapper.tokens
-        self._length, self._is_deterministic = inner.context_length, is_deterministic
+        rows = tokens_of(algorithm)
+        self.algorithm, self.tokenizer, self.tokens = algorithm, rows.env.tokenizer, rows.tokens
+        self._length, self._is_deterministic = rows.env.context_length, is_deterministic
 
     def act(self, observations: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
         """Returns the next token of each row, int64[B].

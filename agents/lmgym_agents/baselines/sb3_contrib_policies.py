@@ -7,7 +7,7 @@ any training act, greedily, exactly like the language model among the tokens of 
 - ``LMRecurrentPolicy``: with h the language model's hidden state after the row so far, heads read
   h + M · LSTM(h, state), M at first zero. The features, the language head and the value head are the language
   model's; the LSTM, which runs over the agent's actions, and M are new.
-- ``LMQuantilePolicy``: as ``LMQPolicy``, with all quantiles of an action equal at first.
+- ``LMQuantilePolicy``: as ``LMQPolicy``, with a V for each quantile.
 
 Left out: the algorithms, which are theirs.
 """
@@ -27,11 +27,11 @@ from transformers import PreTrainedModel
 
 from lmgym_agents.baselines.sb3_features import LMFeatures
 from lmgym_agents.baselines.sb3_policies import (
+    LanguageQ,
     LMHeads,
     check_action_tokens,
     check_q_scale,
     q_constructor_parameters,
-    start_from_language_head,
 )
 
 
@@ -105,7 +105,7 @@ class LMQuantilePolicy(QRDQNPolicy):
         lr_schedule: the algorithm's.
         model: causal language model, copied.
         tokens: A token ids, what each action stands for.
-        q_scale: how much of the reward's unit a logit is worth at first.
+        q_scale: what a nat of log-prob is worth at first, in the reward's unit.
         **options: of ``QRDQNPolicy``, such as ``n_quantiles``.
 
     Raises:
@@ -136,12 +136,11 @@ class LMQuantilePolicy(QRDQNPolicy):
         )
 
     def make_quantile_net(self) -> QuantileNetwork:
-        """Returns a network whose quantiles are, up to a constant, ``q_scale`` times the language logits."""
+        """Returns a network whose quantiles are at first ``q_scale`` times the language model's log-probs."""
         net = super().make_quantile_net()
-        layer = cast("nn.Linear", net.quantile_net[-1])
-        start_from_language_head(
-            layer, cast("LMFeatures", net.features_extractor).lm, self._token_ids, self._q_scale
-        )
+        lm = cast("LMFeatures", net.features_extractor).lm
+        head = LanguageQ(lm, self._token_ids, self._q_scale, self.n_quantiles)
+        net.quantile_net = nn.Sequential(head).to(self.device)
         return net
 
     def _get_constructor_parameters(self) -> dict[str, Any]:

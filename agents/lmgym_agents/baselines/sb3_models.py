@@ -1,7 +1,8 @@
 """DQN and PPO of Stable-Baselines3 on token environments, with a language model as their network.
 
 What they are given beyond their defaults: the few actions that the task needs, undiscounted returns, and the
-causal model as features. Everything else is theirs and can be set by keyword.
+causal model as features. Everything else is theirs and can be set by keyword. Their heads are layers of their
+own, drawn at random: for a policy that begins as the language model itself see ``sb3_kinds.make_algorithm``.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from typing import Any, TypeVar
 
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.env_util import make_vec_env
+from stable_baselines3.common.vec_env import VecMonitor
 from transformers import PreTrainedModel
 
 from lmgym.envs.token import TokenEnv
-from lmgym_agents.baselines.sb3_actions import NeededTokens, make_token_env
 from lmgym_agents.baselines.sb3_features import LastHiddenFeatures
+from lmgym_agents.baselines.sb3_vec_env import TokenVecEnv, make_token_vec_env
 from lmgym_agents.tiny_models import PRESETS, make_tiny_model
 
 A = TypeVar("A", bound=BaseAlgorithm)
@@ -87,21 +88,20 @@ def _make(
     seed: int,
     settings: Mapping[str, Any],
 ) -> A:
-    envs = make_vec_env(
-        make_token_env, num_envs, seed=seed, env_kwargs={"env_id": env_id, "options": env_options}
-    )
-    inner = inner_env(envs.envs[0])  # type: ignore[attr-defined]
+    envs = make_token_vec_env(env_id, num_envs, env_options)
     if model is None:
         model = make_tiny_model(
-            inner.tokenizer.vocab_size, context=inner.context_length, seed=seed, **PRESETS["nano"]
+            envs.env.tokenizer.vocab_size, context=envs.env.context_length, seed=seed, **PRESETS["nano"]
         )
-    policy = {
+    policy: dict[str, Any] = {
         "features_extractor_class": LastHiddenFeatures,
         "features_extractor_kwargs": {"model": model},
         "net_arch": [128],
     }
+    if algorithm is PPO:
+        policy["ortho_init"] = False  # it would draw the weights of the language model anew
     given = {"policy_kwargs": policy, "device": "cpu", **defaults, **settings}
-    return algorithm("MultiInputPolicy", envs, seed=seed, **given)
+    return algorithm("MultiInputPolicy", VecMonitor(envs), seed=seed, **given)
 
 
 def inner_env(env: Any) -> TokenEnv:
@@ -111,9 +111,10 @@ def inner_env(env: Any) -> TokenEnv:
     return inner
 
 
-def tokens_of(algorithm: BaseAlgorithm) -> NeededTokens:
-    """Returns the wrapper of the algorithm's first environment, which knows the token of each action."""
-    env = algorithm.get_env().envs[0]  # type: ignore[union-attr]
-    while not isinstance(env, NeededTokens):
-        env = env.env
-    return env
+def tokens_of(algorithm: BaseAlgorithm) -> TokenVecEnv:
+    """Returns the rows that the algorithm acts in, which know the token of each action."""
+    env = algorithm.get_env()
+    assert env is not None
+    rows = env.unwrapped
+    assert isinstance(rows, TokenVecEnv), type(rows)
+    return rows

@@ -4,8 +4,11 @@ In: a model (usually warm-started), and the token of each action. Out: policy cl
 
 - ``LMActorCriticPolicy``: the logits of action i are those of the language head for token i after the row's
   last token; the value is a linear function, at first zero, of the same hidden state or of a second copy's.
-- ``LMQPolicy``: Q(s, i) = (W h(s) + b)_i, with W at first the language head's rows, their mean taken off,
-  times ``q_scale``.
+- ``LMQPolicy``: Q(s, i) = V(s) + q_scale · log π(i | s), with π the language model's distribution over the
+  tokens of the actions, and V a linear function, at first zero, of its hidden state. Any Q can be written so
+  (V is then q_scale · logsumexp(Q / q_scale)), and what a state is worth is learned without changing which of
+  its actions is the best; with a layer of its own for each action, W h(s) + b, it did, and what the model
+  knew was unlearned within a hundred gradient steps.
 
 Before any training both act, greedily, exactly like the language model among the tokens of its actions.
 
@@ -121,7 +124,7 @@ class LMQPolicy(DQNPolicy):
         lr_schedule: the algorithm's.
         model: causal language model, copied.
         tokens: A token ids, what each action stands for.
-        q_scale: how much of the reward's unit a logit is worth at first.
+        q_scale: what a nat of log-prob is worth at first, in the reward's unit.
         **options: of ``DQNPolicy``, such as ``optimizer_class``.
 
     Raises:
@@ -153,12 +156,10 @@ class LMQPolicy(DQNPolicy):
         )
 
     def make_q_net(self) -> QNetwork:
-        """Returns a network whose Q values are, up to a constant, ``q_scale`` times the language logits."""
+        """Returns a network whose Q values are at first ``q_scale`` times log-probs of the language model."""
         net = super().make_q_net()
-        layer = cast("nn.Linear", net.q_net[-1])
-        start_from_language_head(
-            layer, cast("LMFeatures", net.features_extractor).lm, self._token_ids, self._q_scale
-        )
+        lm = cast("LMFeatures", net.features_extractor).lm
+        net.q_net = nn.Sequential(LanguageQ(lm, self._token_ids, self._q_scale)).to(self.device)
         return net
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
@@ -177,24 +178,30 @@ def q_constructor_parameters(policy: Any, net: Any) -> dict[str, Any]:
     }
 
 
-def start_from_language_head(layer: nn.Linear, lm: Policy, tokens: Sequence[int], scale: float) -> None:
-    """Makes a linear layer's outputs, up to a constant, ``scale`` times the logits of tokens.
+class LanguageQ(nn.Module):
+    """V(s) + q_scale · log π(i | s) of every action i, or K of each, with a V for each; see the module.
 
     Args:
-        layer: of A outputs, or of K · A with K blocks that then are equal.
-        lm: whose language head is copied.
+        lm: the language model whose hidden states come in; belongs to the features.
         tokens: A token ids.
-        scale: positive.
+        q_scale: positive, in the reward's unit.
+        num_quantiles: K.
     """
-    head = lm.model.get_output_embeddings()
-    with torch.no_grad():
-        rows = head.weight[list(tokens)].float()
-        rows = scale * (rows - rows.mean(dim=0))
-        layer.weight.copy_(rows.repeat(layer.out_features // len(rows), 1))
-        layer.bias.zero_()
-        if getattr(head, "bias", None) is not None:
-            bias = head.bias[list(tokens)].float()
-            layer.bias.copy_((scale * (bias - bias.mean())).repeat(layer.out_features // len(bias)))
+
+    def __init__(self, lm: Policy, tokens: Sequence[int], q_scale: float, num_quantiles: int = 1) -> None:
+        super().__init__()
+        self._lm = (lm,)  # in a tuple, as its weights are counted among those of the features
+        self._q_scale = q_scale
+        self.register_buffer("tokens", torch.tensor(list(tokens)))
+        self.values = nn.Linear(lm.value_head.in_features, num_quantiles)
+        nn.init.zeros_(self.values.weight)
+        nn.init.zeros_(self.values.bias)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Returns float32[B, K · A] of hidden states [B, D], quantile by quantile."""
+        logps = self._lm[0].output_logits(hidden)[:, self.tokens].float().log_softmax(dim=1)
+        values: Tensor = self.values(hidden.float())
+        return (values[:, :, None] + self._q_scale * logps[:, None]).flatten(1)
 
 
 def check_action_tokens(
