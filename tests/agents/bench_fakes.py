@@ -105,9 +105,13 @@ def hang_forever(order, folder, report):
 
 
 def hang_in_c(order, folder, report):
-    """Holds the interpreter, so that no Python code of this process runs any more."""
-    note(folder, "pid.txt", str(os.getpid()))
+    """Holds the interpreter, so that no Python code of this process runs any more; has a child, too."""
+    note(folder, "pid.txt", f"{os.getpid()} {start_child()}")
     ctypes.PyDLL(None).sleep(600)
+
+
+def start_child():
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid
 
 
 def exits(order, folder, report):
@@ -133,8 +137,7 @@ def talks(order, folder, report):
 
 def has_children(order, folder, report):
     """Starts a process that would outlive it, and hangs."""
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    note(folder, "pid.txt", f"{os.getpid()} {child.pid}")
+    note(folder, "pid.txt", f"{os.getpid()} {start_child()}")
     hang_forever(order, folder, report)
 
 

@@ -18,6 +18,7 @@ from tests.agents.bench_setup import WORK, lines_of, wait_until_gone, write_suit
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(1200),  # torch is imported a dozen times
     pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc"),
 ]
 ROOT = Path(__file__).parents[2]
@@ -64,17 +65,17 @@ def run_with_kills(work, progress, kills, seed=0, **options):
     rng, pause = random.Random(seed), threading.Event()
     todo = list(kills)
     while True:
-        bench = start(work, **options)
-        while bench.poll() is None:
-            if todo and progress() >= todo[0][1]:
-                for _ in range(rng.randrange(200_000)):  # somewhere inside what comes next; no clock
-                    pass
-                whom, _ = todo.pop(0)
-                others = kill(bench, whom)
-                if whom in ("bench", "all"):
-                    bench.wait()
-                    wait_until_gone(others)
-            pause.wait(0.005)
+        with start(work, **options) as bench:
+            while bench.poll() is None:
+                if todo and progress() >= todo[0][1]:
+                    for _ in range(rng.randrange(200_000)):  # somewhere inside what comes next; no clock
+                        pass
+                    whom, _ = todo.pop(0)
+                    others = kill(bench, whom)
+                    if whom in ("bench", "all"):
+                        bench.wait()
+                        wait_until_gone(others)
+                pause.wait(0.005)
         if bench.returncode != -signal.SIGKILL:
             assert not todo, "it was done too early to be killed"
             return bench.returncode

@@ -1,5 +1,6 @@
 """Jobs in processes of their own: how they end, what is left of them, and what the bench hears."""
 
+import contextlib
 import json
 import os
 import signal
@@ -154,19 +155,39 @@ with Processes(work="tests.agents.bench_fakes:work") as processes:
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_no_process_survives_the_bench(tmp_path):
-    driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(tmp_path)], cwd=ROOT)
+@pytest.fixture
+def driver(tmp_path):
+    """A process that runs two jobs, and the processes of each: itself and what it has started."""
+    started = subprocess.Popen([sys.executable, "-c", DRIVER, str(tmp_path)], cwd=ROOT)
     files = [tmp_path / agent / "pid.txt" for agent in ("hangs_in_c", "has_children")]
     pause = threading.Event()
     while not all(map(lines_of, files)):
-        assert driver.poll() is None
+        assert started.poll() is None
         pause.wait(0.02)
-    driver.send_signal(signal.SIGKILL)
-    driver.wait()
-    pids = [int(pid) for file in files for pid in file.read_text().split()]
-    assert len(pids) == 3
-    wait_until_gone(pids)
+    yield started, [[int(pid) for pid in file.read_text().split()] for file in files]
+    for pid in [int(pid) for file in files for pid in file.read_text().split()]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_process_survives_the_bench(driver):
+    started, (one, other) = driver
+    started.send_signal(signal.SIGKILL)
+    started.wait()
+    assert len(one) == len(other) == 2
+    wait_until_gone([*one, *other])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_job_survives_the_bench_and_the_fork_server(driver):
+    started, jobs = driver
+    (server,) = Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text().split()
+    started.send_signal(signal.SIGSTOP)  # so that it can't help
+    os.kill(int(server), signal.SIGKILL)
+    started.send_signal(signal.SIGKILL)
+    started.wait()
+    wait_until_gone([pids[0] for pids in jobs])
 
 
 def test_the_beginning_and_the_end_of_a_log_stay(tmp_path):
