@@ -25,7 +25,7 @@ from lmgym.rewards.functions import NAMED
 from lmgym.seeding import make_generator
 from lmgym.tasks.base import Task
 
-NUM_COMPARED = 128
+NUM_COMPARED = 64
 """Problems of each split that are looked at."""
 MAX_LEVELS = 10
 EXAMPLE_INDEX = 3

@@ -1,13 +1,14 @@
 """Every block of code in docs/ runs as it stands, page by page, or says why it can't."""
 
 import importlib.util
+import io
 import sys
 import warnings
 
 import pytest
 
 from lmgym import cli
-from tests.docs.pages import PAGES, find_blocks, find_commands, name_of
+from tests.docs.pages import PAGES, ROOT, find_blocks, find_commands, name_of
 
 NUM_NOT_RUN = 18
 """Blocks of Python that say why they are not run. Raise it only with a good reason on the page."""
@@ -67,10 +68,12 @@ def test_few_blocks_are_not_run():
 
 
 COMMANDS = [
-    pytest.param(words, id=f"{name_of(page)}-{at}")
-    for page in PAGES
+    pytest.param(words, id=f"{page.name}-{at}")
+    for page in [*PAGES, ROOT / "README.md"]
     for at, (words, _) in enumerate(find_commands(page.read_text("utf-8")))
 ]
+QUICK = ("list", "play", "grade")
+"""Commands that are run; without a person, `play` ends where the input does."""
 
 
 @pytest.mark.parametrize("words", COMMANDS)
@@ -84,3 +87,11 @@ def test_a_command_of_a_page_can_be_read(words, tmp_path, monkeypatch):
 
     monkeypatch.setattr(cli, "_run", parse_alone)
     assert cli.main(words) == 0 and len(read) == 1
+
+
+@pytest.mark.parametrize("words", [words for words in COMMANDS if words.values[0][0] in QUICK])
+def test_a_quick_command_of_a_page_runs(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    assert cli.main(words) == 0
+    assert capsys.readouterr().out

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from tests.browser.chromium import open_browser
 from tests.docs.pages import DOCS, PAGES, ROOT, name_of
 
 pytest.importorskip("mkdocs")
@@ -90,3 +91,20 @@ def test_the_api_reference_names_modules_that_are_there(site):
     assert 'id="lmgym.rewards.terms.Correct"' in page
     assert not (site / "generator").exists()
     assert (DOCS / "generator").exists()
+
+
+@pytest.mark.browser
+def test_the_search_works_on_a_site_that_is_opened_from_a_folder(site):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    with open_browser() as driver:
+        driver.get((site / "index.html").as_uri())
+        box = driver.find_element(By.CSS_SELECTOR, "input.md-search__input")
+        box.click()
+        box.send_keys("sliding puzzle")
+        titles = (
+            "return [...document.querySelectorAll('.md-search-result__article h1')].map(e => e.textContent)"
+        )
+        WebDriverWait(driver, 30).until(lambda _: "lmgym/SlidingPuzzle-v0" in driver.execute_script(titles))
+        assert not [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
