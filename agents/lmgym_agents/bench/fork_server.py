@@ -209,15 +209,16 @@ class ForkServer:
 
 def _find_end(pid: int) -> tuple[int, int] | None:
     """Returns exit code and peak memory of a job that has ended, after ending whatever it had started."""
-    if hasattr(os, "waitid"):
+    can_look = hasattr(os, "waitid")  # not on every macOS
+    if can_look:
         if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             return None
         _kill_group(pid)  # before the process is waited for, as long as its number is its own
     found, status, usage = os.wait4(pid, os.WNOHANG)
     if not found:
         return None
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
+    if not can_look:
+        _kill_group(pid)
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return os.waitstatus_to_exitcode(status), peak
 

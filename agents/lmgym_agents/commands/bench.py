@@ -53,7 +53,7 @@ class Bench:
     suite: str = "quick"
     """name of a suite (quick), its id (lmgym-quick-1), or a JSON file"""
     agents: str = ""
-    """agents, with commas between them; none is needed where results are only merged"""
+    """agents, with commas between them (within an option: %2C); not needed to merge results alone"""
     seeds: int | None = None
     """how many seeds: 5 means 0 to 4; default: the suite's"""
     seed_list: tuple[int, ...] = ()
