@@ -110,7 +110,7 @@ def make_counted_env(
     *,
     num_envs: int,
     tokenizer: object,
-    **own: Any,
+    own: Mapping[str, Any],
 ) -> CountedVectorEnv:
     """Returns rows of the train split of an environment, whose actions are taken from ``budget``.
 
@@ -120,7 +120,7 @@ def make_counted_env(
         budget: shared with other environments of the same training.
         num_envs: B.
         tokenizer: of the environment.
-        **own: what the agent chooses, see ``AGENTS_OPTIONS``.
+        own: what the agent chooses, see ``AGENTS_OPTIONS``.
 
     Raises:
         InvalidValueError: an option that is not the agent's to choose.

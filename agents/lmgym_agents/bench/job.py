@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, cast
 
+import numpy as np
 import torch
 
 from lmgym.bench.fields import check_plain
@@ -82,7 +83,9 @@ def run_job(job: Job, folder: Path, *, on_progress: OnProgress | None = None) ->
     start = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     prepare_torch(job.threads)
-    seed_rngs(make_key(job.seed, "bench", job.entry.name, "process") % 2**63)
+    key = make_key(job.seed, "bench", job.entry.name, "process")
+    seed_rngs(key % 2**63)
+    np.random.seed(key % 2**32)  # foreign agents draw from it
     run = _Run(job, folder, on_progress or (lambda phase, share: None))
     failure = None
     try:

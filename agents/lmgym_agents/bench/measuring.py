@@ -70,6 +70,7 @@ def undisturbed(agent: Agent) -> Iterator[None]:
     if explored is not None:
         agent.explores = False  # type: ignore[attr-defined]
     seed_rngs(0)
+    np.random.seed(0)
     try:
         yield
     finally:

@@ -43,7 +43,7 @@ class BenchTraining:
         device: str = "cpu",
         measure: Callable[[], float],
         on_progress: Callable[[str, float], None] | None = None,
-        checkpoint_every_s: float = CHECKPOINT_EVERY_S,
+        checkpoint_every_s: float | None = None,
     ) -> None:
         """Prepares a training, or finds the one that a kill left in ``folder``.
 
@@ -56,7 +56,7 @@ class BenchTraining:
             device: for agents that use torch.
             measure: returns the agent's score on the validation split, as it is now.
             on_progress: told "train" and the share of the budget that is spent, in [0, 1].
-            checkpoint_every_s: seconds between two checkpoints; 0: after each piece of work.
+            checkpoint_every_s: seconds between two checkpoints; 0: after each piece of work; None: as usual.
         """
         self.env_id, self.options, self.seed = entry.env, dict(entry.options), seed
         self.model, self.tokenizer, self.device = model, tokenizer, device
@@ -75,7 +75,8 @@ class BenchTraining:
             math.ceil(entry.budget * k / entry.curve_points) for k in range(1, entry.curve_points + 1)
         ]
         self._step = 0
-        self._checkpoints, self._every_s = folder / "checkpoints", checkpoint_every_s
+        self._checkpoints = folder / "checkpoints"
+        self._every_s = CHECKPOINT_EVERY_S if checkpoint_every_s is None else checkpoint_every_s
         self._agent_state: dict[str, Any] | None = None
         self._random: dict[str, Any] | None = None
         if checkpoint.list_steps(self._checkpoints):
@@ -112,7 +113,7 @@ class BenchTraining:
         """Returns rows of the train split, whose tokens count; see ``Training``."""
         return make_counted_env(
             self.env_id, self.options, self._tokens, num_envs=num_envs, tokenizer=self.tokenizer,
-            autoreset_mode=autoreset_mode, **options,
+            own={"autoreset_mode": autoreset_mode, **options},
         )  # fmt: skip
 
     def charge(self, num_tokens: int) -> None:
