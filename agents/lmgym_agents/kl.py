@@ -1,19 +1,16 @@
 """Estimators of the KL divergence from the policy to a reference, and controllers of its coefficient.
 
-With d = logp_policy - logp_reference of a token drawn from the policy, KL = KL(policy || reference):
+With d = logp_policy - logp_reference of a token drawn from the policy and KL = KL(policy || reference), each
+kind is a value of a token, and has a gradient of its mean on tokens of the present policy:
 
-======  =======================  ==========================================================================
-kind    value of a token         what the gradient of its mean is, on tokens of the present policy
-======  =======================  ==========================================================================
-k1      d                        0 on average: pure noise. Use it in the reward only, where no gradient
-                                 passes and the policy gradient of -beta * k1 is that of -beta * KL.
-k2      d^2 / 2                  that of KL, exactly. The value is biased: d^2 / 2 is not KL.
-k3      exp(-d) - 1 + d          that of the other divergence, KL(reference || policy). The value is that of
-                                 KL, never negative, with less noise than k1. Near the reference the two
-                                 divergences agree to second order, far from it they do not.
-k1+     k1 in value, k2 in gradient: unbiased in both
-k3+     k3 in value, k2 in gradient: unbiased in both and never negative; the default as a loss
-======  =======================  ==========================================================================
+- k1: d. Gradient 0 on average: pure noise. Use it in the reward only, where no gradient passes and the policy
+  gradient of -beta * k1 is that of -beta * KL.
+- k2: d^2 / 2. Gradient that of KL, exactly. The value is biased: d^2 / 2 is not KL.
+- k3: exp(-d) - 1 + d. Gradient that of the other divergence, KL(reference || policy). The value is that of
+  KL, never negative, with less noise than k1. Near the reference the two divergences agree to second order,
+  far from it they do not.
+- k1+: k1 in value, k2 in gradient: unbiased in both.
+- k3+: k3 in value, k2 in gradient: unbiased in both and never negative; the default as a loss.
 
 On tokens of an older policy a loss needs the ratio of the two policies as a weight (``ratio``): the mean of
 ratio * k3 then has the value and, differentiated through the ratio, the gradient of KL.
@@ -41,7 +38,7 @@ Estimator = Literal["k1", "k2", "k3", "k1+", "k3+"]
 def estimate_kl(
     logp_policy: Float[Tensor, "*cells"], logp_reference: Float[Tensor, "*cells"], kind: Estimator = "k3"
 ) -> Float[Tensor, "*cells"]:
-    """Returns the estimate of each token, in nats; the table above says what each kind is good for.
+    """Returns the estimate of each token, in nats; the module says what each kind is good for.
 
     Log-ratios are clamped to ±20. ``logp_reference`` is a constant.
 

@@ -40,6 +40,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     return re.sub(r"\[([^\]]+)\]\(((?:\.\./)+[^)#\s]+)\)", name, markdown)
 
 
+def on_page_content(html: str, **_: Any) -> str:
+    """Drops the second colon with which docstrings announce a block of code."""
+    return re.sub(r":?:</p>(?=\s*<div class=\"[^\"]*highlight)", ":</p>", html).replace("<p>:</p>", "")
+
+
 @event_priority(-100)  # behind the search, which writes the index
 def on_post_build(config: Any, **_: Any) -> None:
     """Writes the search index as a script too: pages opened from a folder may not read a JSON file."""
