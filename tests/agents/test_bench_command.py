@@ -141,6 +141,18 @@ def test_failed_jobs_are_done_again_only_if_that_is_asked_for(bench):
     assert not (bench.out / ".removing").exists()
 
 
+def test_forgotten_failures_are_in_no_file_any_more(bench, monkeypatch):
+    bench("fakes:exits", only=("sums",), seeds=1)
+    assert len(by_name(bench.out)) == 1
+
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lmgym_agents.bench.scheduler.Scheduler.run", interrupted)
+    assert bench("fakes:exits", only=("sums",), seeds=1, retry_failed=True) == 130
+    assert by_name(bench.out) == {}
+
+
 def test_a_failed_warm_start_fails_the_jobs_that_need_it_and_no_others(bench, capsys):
     assert bench("fakes:good,fakes:good?x=2") == 1
     failed = {name: r.failure for name, r in by_name(bench.out).items() if not r.is_ok}

@@ -59,6 +59,7 @@ class BenchFolder:
         self.path = path
         self.suite = suite
         self._results: dict[str, Result] = {}
+        self._is_written = False
         try:
             make_folders(path.absolute())
             self._lock = FolderLock(path / _LOCK)
@@ -162,8 +163,8 @@ class BenchFolder:
     def collect(self, found: Mapping[str, Result]) -> None:
         """Adds finished jobs by their folders, and rewrites ``results.jsonl`` if that changes it."""
         new = self._results | found
-        if new != self._results or not (self.path / "results.jsonl").exists():
-            self._results = new
+        if new != self._results or not self._is_written:
+            self._results, self._is_written = new, True
             write_results(self.path / "results.jsonl", self.results)
 
     @property

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -19,7 +20,7 @@ from lmgym.bench.result_record import Result
 from lmgym.bench.results import merge_results, read_results, write_results
 from lmgym.bench.suites import Suite, load_suite, suite_ids
 from lmgym.errors import InvalidValueError
-from lmgym_agents.agent_specs import parse_agent_spec
+from lmgym_agents.agent_specs import ENTRY_POINT_GROUP, parse_agent_spec
 from lmgym_agents.bench.bench_folder import BenchFolder, find_all_results
 from lmgym_agents.bench.builtin import BUILTIN
 from lmgym_agents.bench.display import BenchDisplay
@@ -116,10 +117,10 @@ def run_bench(config: Bench, *, work: str = WORK) -> int:
         device=device,
     )  # fmt: skip
     with BenchFolder(config.out, suite, device=device, threads=config.threads) as folder:
-        folder.collect(dict(find_all_results(config.out, suite)))
-        merge_results(folder.results, *others)  # before the long work: whatever is wrong with them
         if config.retry_failed:
             _forget_failed(plan, folder)
+        folder.collect(dict(find_all_results(config.out, suite)))
+        merge_results(folder.results, *others)  # before the long work: whatever is wrong with them
         try:
             is_well = _run(plan, folder, slots, limits, console, work)
         except KeyboardInterrupt:
@@ -214,9 +215,9 @@ def _print_lists(console: Console) -> int:
         table.add_row(name, str(len(suite.entries)), str(len(suite.seeds)), suite.summary)
     console.print(table)
     console.print("\nagents:")
-    for name in BUILTIN:
+    for name in dict.fromkeys([*BUILTIN, *entry_points(group=ENTRY_POINT_GROUP).names]):
         console.print(f"  {name}")
-    console.print("  module:Class, the name of a plug-in, http://host:8000/v1#model")
+    console.print("  module:Class\n  http://host:8000/v1#model")
     return 0
 
 
