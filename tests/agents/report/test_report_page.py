@@ -266,7 +266,8 @@ def test_every_figure_is_one_that_plotly_accepts(tmp_path):
     write_bench(tmp_path)
     (figures,) = Blocks(make_report(tmp_path).html).data("figures")["bench"]
     flat = [figures[name] for name in ("aggregate", "profile", "improvement", "abilities")]
-    flat += [*figures["curves"].values(), *figures["entries"].values()]
+    flat += [*figures["curves"].values()]
+    flat += [figure for by_axis in figures["entries"].values() for figure in by_axis.values()]
     assert len(figures["curves"]) == 3 and len(figures["entries"]) == 4
     for figure in flat:
         graph_objects.Figure(figure)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from lmgym.bench.curves import AXES, EfficiencyCurve, efficiency_curves
 from lmgym.bench.leaderboard import LeaderboardRow
+from lmgym.bench.result_record import Result
 from lmgym.bench.statistics import Estimate, estimate_profile
 from lmgym_agents.report.html.bench_results import BenchPart
 from lmgym_agents.report.visible_text import visible_text
@@ -26,7 +27,7 @@ COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E0
 DASHES: Final = ("solid", "dash", "dot", "dashdot")
 SYMBOLS: Final = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "pentagon")
 AXIS_TITLES: Final = {
-    "num_tokens": "tokens acted in training, as a share of the budget",
+    "num_tokens": "tokens acted, share of the budget",
     "num_gradient_steps": "gradient steps",
     "flops": "FLOPs of training",
 }
@@ -45,27 +46,35 @@ def bench_figures(part: BenchPart) -> dict[str, Any]:
     """Returns all figures of a suite by the names that the page knows; those without data are left out."""
     styles = {row.agent: _style(place) for place, row in enumerate(part.rows)}
     ranked = [row.agent for row in part.rows if row.iqm is not None]
-    figures: dict[str, Any] = {"curves": {}, "entries": {}}
+    figures: dict[str, Any] = {"entries": {}}
     if ranked:
         figures["aggregate"] = aggregate_figure(part)
         figures["profile"] = profile_figure(part, ranked, styles)
     if len({one for one, _ in part.improvement}) > 1:
         figures["improvement"] = improvement_figure(part)
-    for axis in AXES:
-        curves = efficiency_curves(part.results, part.suite, axis=axis, num_resamples=_RESAMPLES)
-        if curves:
-            figures["curves"][axis] = curve_figure(curves, axis, styles)
+    figures["curves"] = _curve_figures(part, part.results, styles, None)
     for entry in part.suite.entries:
         mine = [result for result in part.results if result.entry == entry.name]
         if not mine:
             continue
-        curves = efficiency_curves(
-            mine, part.suite, entry=entry.name, num_points=21, num_resamples=_RESAMPLES
-        )
-        if curves:
-            figures["entries"][entry.name] = curve_figure(curves, "num_tokens", styles)
+        figures["entries"][entry.name] = _curve_figures(part, mine, styles, entry.name)
     if any(len(row.abilities) > 2 for row in part.rows):
         figures["abilities"] = ability_figure(part, styles)
+    return figures
+
+
+def _curve_figures(
+    part: BenchPart, results: Sequence[Result], styles: dict[str, dict[str, str]], entry: str | None
+) -> dict[str, Figure]:
+    """Returns learning curves by axis, of one entry or of all."""
+    figures = {}
+    for axis in AXES:
+        curves = efficiency_curves(
+            results, part.suite, axis=axis, entry=entry, num_points=21 if entry else 41,
+            num_resamples=_RESAMPLES,
+        )  # fmt: skip
+        if curves:
+            figures[axis] = curve_figure(curves, axis, styles)
     return figures
 
 

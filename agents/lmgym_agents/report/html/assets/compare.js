@@ -59,7 +59,8 @@ function summary(sets) {
   return element('div', {}, element('div', { class: 'tiles', id: 'changes' }, KINDS.map((kind) => tile(count(sets[kind].length), kind)),
     tile(`${change >= 0 ? '+' : '−'}${percent(Math.abs(change), common)}`, 'change')),
     element('p', { class: 'faint' }, `${count(common)} problems were answered by both; these counts are of all of them`,
-      `, also of those whose transcripts are not in this page. ${count(sets.other.length)} were asked of one alone, or failed.`));
+      `, also of those whose transcripts are not in this page. ${count(sets.other.length)} were asked of one alone, or failed. `,
+      'A line under a token says where the two answers part.'));
 }
 
 function pairsOf(group, sets, redraw) {
@@ -74,8 +75,18 @@ function pairsOf(group, sets, redraw) {
     element('p', { class: 'mono small' }, shown(all.slice(0, 2000).join(', ') + (all.length > 2000 ? ' …' : '')))));
   if (!there.length) return [...parts, element('p', { class: 'empty' }, all.length ? 'Their transcripts were not chosen: lmgym report --max-transcripts N shows more.'
     : 'There is none.')];
-  const pairs = there.slice(page * PAIRS, (page + 1) * PAIRS).map((problem) => element('section', { class: 'problem' },
-    element('h3', {}, `Problem ${plainShown(problem)}`),
-    element('div', { class: 'pair' }, [left, right].map((side) => card(side.get(problem), view.quantity)))));
+  const pairs = there.slice(page * PAIRS, (page + 1) * PAIRS).map((problem) => {
+    const both = [left.get(problem), right.get(problem)];
+    const at = parting(...both.map((item) => transcript(item.at).tokens));
+    return element('section', { class: 'problem' }, element('h3', {}, `Problem ${plainShown(problem)}`),
+      element('div', { class: 'pair' }, both.map((item) => card(item, view.quantity, at))));
+  });
   return [...parts, legendOf(view.quantity), pager(page, last, redraw), ...pairs, pager(page, last, redraw)];
+}
+
+// The first token in which two transcripts differ; -1 if they are equal.
+function parting(one, other) {
+  const longest = Math.max(one.length, other.length);
+  for (let at = 0; at < longest; at++) if (one[at] !== other[at]) return at;
+  return -1;
 }

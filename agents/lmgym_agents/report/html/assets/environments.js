@@ -12,9 +12,9 @@ function environments(chosen) {
   parts.push(element('div', { class: 'controls' }, choice('entry', entries.map((item, place) => [place, title(item)]), at,
     (value) => { location.hash = `#environments/${value}`; })));
   parts.push(element('h3', {}, shown(entry.name)), facts(entry), splitTable(entry));
-  const figure = figureData().bench?.[entry.bench]?.entries?.[entry.name];
-  parts.push(element('h3', {}, 'Learning curves'),
-    figure ? figurePlace(figure, `Learning curves of ${plainShown(entry.name)}`) : empty('No agent has a curve here.'));
+  const curves = curvesOf(figureData().bench?.[entry.bench]?.entries?.[entry.name],
+    'Interquartile mean over runs, on the validation split; bands are 95 % bootstrap intervals.');
+  parts.push(...(curves.length ? curves : [empty('No agent has a learning curve here.')]));
   parts.push(element('h3', {}, 'Examples'), ...examples(entry));
   return parts;
 }
@@ -35,7 +35,7 @@ function splitTable(entry) {
     `${number(found[1])} to ${number(found[2])}`)] : ['–']);
   const rows = entry.table.map((row) => [shown(row.agent), cell(row.start), ...order.map((split) => cell(row.splits[split])),
     row.num_failed ? element('span', { class: 'bad' }, `${row.num_runs} (${row.num_failed} failed)`) : String(row.num_runs),
-    number(row.num_tokens), number(row.wall_s, 3)]);
+    row.num_tokens === null ? '–' : count(row.num_tokens), number(row.wall_s, 3)]);
   return table([['agent', 'name'], ['before training'], ...order.map((split) => [plainShown(split)]), ['runs'],
     ['tokens', 'number'], ['s a run', 'number']], rows, `${entry.metric}: mean over runs, worst to best run`);
 }

@@ -41,7 +41,8 @@ function leaderboard(bench, place) {
   for (const [name, title] of named) {
     if (figures[name]) parts.push(element('h3', {}, title), figurePlace(figures[name], title));
   }
-  parts.push(...curvesOf(figures));
+  parts.push(...curvesOf(figures.curves, 'Interquartile mean over all runs of the suite, measured on the validation '
+    + 'splits; bands are 95 % bootstrap intervals.'));
   parts.push(element('h3', {}, 'Abilities'));
   if (figures.abilities) parts.push(figurePlace(figures.abilities, 'Scores by ability'), abilityTable(bench));
   else parts.push(empty('These results are about fewer than three abilities.',
@@ -63,17 +64,16 @@ function failures(bench) {
 
 const AXES = { num_tokens: 'tokens', num_gradient_steps: 'gradient steps', flops: 'FLOPs' };
 
-function curvesOf(figures) {
-  const axes = Object.keys(figures.curves || {});
+// Learning curves with a choice of what was spent; `figures` by axis.
+function curvesOf(figures, explanation) {
+  const axes = Object.keys(figures || {});
   if (!axes.length) return [];
   const place = element('div');
-  const show = (axis) => place.replaceChildren(figurePlace(figures.curves[axis], `Scores by ${AXES[axis]}`));
-  show(axes[0]);
-  return [element('h3', {}, 'Learning curves'),
-    element('p', { class: 'faint' }, 'Interquartile mean over all runs of the suite, measured on the validation ',
-      'splits; bands are 95 % bootstrap intervals.'),
+  const draw = (axis) => place.replaceChildren(figurePlace(figures[axis], `Scores by ${AXES[axis]}`));
+  draw(axes[0]);
+  return [element('h3', {}, 'Learning curves'), element('p', { class: 'faint' }, explanation),
     element('div', { class: 'controls' },
-      choice('by what was spent', axes.map((axis) => [axis, AXES[axis]]), axes[0], show)), place];
+      choice('by what was spent', axes.map((axis) => [axis, AXES[axis]]), axes[0], draw)), place];
 }
 
 function abilityTable(bench) {

@@ -12,8 +12,8 @@ function transcript(at) {
 }
 
 const QUANTITIES = {
-  logp: ['log-prob', 'nats; darker: the token was less likely'],
-  entropy: ['entropy', 'nats; darker: the model was less sure'],
+  logp: ['log-prob', 'nats; stronger: the token was less likely'],
+  entropy: ['entropy', 'nats; stronger: the model was less sure'],
   value: ['value', 'what the episode is expected to pay'],
   q: ['Q', 'what the action is expected to bring'],
   advantage: ['advantage', 'blue: better than expected, orange: worse'],
@@ -22,8 +22,8 @@ const QUANTITIES = {
 };
 const quantityName = (name) => (QUANTITIES[name] ? QUANTITIES[name][0] : plainShown(name));
 
-const BLUE = [0, 114, 178];
-const ORANGE = [213, 94, 0];
+// Blue and orange can be told apart by all eyes; on a dark ground they have to be lighter to be seen.
+const HUES = { light: [[0, 114, 178], [213, 94, 0]], dark: [[86, 180, 233], [240, 140, 50]] };
 let ground = null;
 
 function groundColour() {
@@ -49,8 +49,8 @@ function scaleOf(name) {
 
 // Returns ground and ink of a share in [-1, 1]; the ink is the one that can be read better.
 function colours(share) {
-  const strength = Math.min(1, Math.abs(share)) * 0.92;
-  const hue = share < 0 ? ORANGE : BLUE;
+  const strength = Math.min(1, Math.abs(share)) ** 0.6 * 0.92; // small differences are to be seen, too
+  const hue = HUES[dark.matches ? 'dark' : 'light'][share < 0 ? 1 : 0];
   const mixed = groundColour().map((from, k) => Math.round(from + (hue[k] - from) * strength));
   const linear = mixed.map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
   const light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
@@ -72,8 +72,9 @@ function outcome(success) {
   return success ? element('span', { class: 'badge good' }, '✓ right') : element('span', { class: 'badge bad' }, '✗ wrong');
 }
 
-// The card of a transcript; `name` is the quantity of its colours.
-function card(item, name) {
+// The card of a transcript; `name` is the quantity of its colours, `parting` the first token that is another
+// in the transcript beside it.
+function card(item, name, parting = -1) {
   const source = DATA.transcripts.sources[item.source];
   const episode = transcript(item.at);
   const head = element('div', { class: 'head' }, outcome(item.success), element('span', {}, shown(source.name)),
@@ -81,19 +82,18 @@ function card(item, name) {
     element('span', { class: 'faint' }, `${count(item.num_tokens)} tokens · reward ${number(item.reward)} · surprise ${number(item.surprise, 3)}`),
     item.why === 'all' ? null : element('span', { class: 'faint' }, `chosen as: ${item.why}`),
     episode.terminated ? null : element('span', { class: 'bad' }, 'cut off'));
-  const readout = element('div', { class: 'readout', 'aria-live': 'polite' },
-    element('span', { class: 'faint' }, 'Point at a token for its numbers.'));
+  const readout = element('div', { class: 'readout', 'aria-live': 'polite' });
   return element('article', { class: 'card', 'aria-label': `transcript of problem ${item.problem}` }, head,
-    element('div', { class: 'text prompt mono' }, shown(episode.prompt)), heatMap(item, episode, name, readout), readout,
+    element('div', { class: 'text prompt mono' }, shown(episode.prompt)), heatMap(item, episode, name, readout, parting), readout,
     termSteps(episode, name));
 }
 
-function heatMap(item, episode, name, readout) {
+function heatMap(item, episode, name, readout, parting) {
   const scale = scaleOf(name);
   const column = episode.of[name];
   const spans = episode.tokens.map((text, at) => {
     const acts = episode.acts[at] === '1';
-    const span = element('span', { class: acts ? 'token' : 'token other', 'data-at': at }, tokenNodes(text));
+    const span = element('span', { class: `token${acts ? '' : ' other'}${at === parting ? ' parting' : ''}`, 'data-at': at }, tokenNodes(text));
     const value = column ? column[at] : null;
     if (value !== null && (acts || value !== 0)) [span.style.background, span.style.color] = colours(scale.share(value));
     return span;
