@@ -35,8 +35,8 @@ def test_other_axes_have_their_units():
     ]
 
 
-def test_runs_are_drawn_as_wholes():
-    """Two runs, one level at 0 and one at 1: a band of draws reaches from one to the other everywhere."""
+def test_a_band_reaches_from_run_to_run():
+    """Of two runs, level at 0 and at 1, a quarter of the draws takes the same one twice."""
     runs = [make_result("a", "one", seed, curve=make_curve((0, seed), (1000, seed))) for seed in (0, 1)]
     curve = efficiency_curves(runs, SUITE, num_points=3)[0]
     assert (
