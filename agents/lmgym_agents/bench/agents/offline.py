@@ -35,7 +35,8 @@ from lmgym_agents.q.model import QModel
 from lmgym_agents.rollout import Rollout, collect
 from lmgym_agents.sampling import SamplingParams
 
-ROWS: Final = 256
+MAX_ROWS: Final = 256
+"""Episodes that are recorded at once."""
 
 
 class RecordThenLearn:
@@ -53,6 +54,7 @@ class RecordThenLearn:
         self.model = QModel(start.policy, seed=config.seed % 2**63)
         self.num_read = 0
         """Tokens of the recorded demonstrations."""
+        self._rows = max(1, min(MAX_ROWS, int(start.training.budget / (8 * start.tokens_per_episode))))
 
     @property
     def mean_row_tokens(self) -> float:
@@ -70,7 +72,7 @@ class RecordThenLearn:
         if self.learner is not None:
             return self.learner.iterate()
         begun = time.perf_counter()
-        data = self._record(self._start.training.make_env(ROWS))
+        data = self._record(self._start.training.make_env(self._rows))
         self._begin(data)
         metrics: dict[str, Any] = {
             "reward": float(data.returns.mean()), "episodes": len(data.episodes), "read": self.num_read
@@ -86,7 +88,7 @@ class RecordThenLearn:
         """Records once more, and goes back to the state of the learner."""
         training = self._start.training
         env = gym.make_vec(
-            training.env_id, num_envs=ROWS, autoreset_mode="DISABLED", tokenizer=training.tokenizer,
+            training.env_id, num_envs=self._rows, autoreset_mode="DISABLED", tokenizer=training.tokenizer,
             **training.options,
         )  # fmt: skip
         self._begin(self._record(cast("TokenVectorEnv", env)))
@@ -130,11 +132,11 @@ class RecordThenLearn:
         env = cast(
             "TokenVectorEnv",
             gym.make_vec(
-                training.env_id, num_envs=ROWS, autoreset_mode="DISABLED", tokenizer=training.tokenizer,
+                training.env_id, num_envs=self._rows, autoreset_mode="DISABLED", tokenizer=training.tokenizer,
                 **training.options,
             ),
         )  # fmt: skip
-        index = np.arange(number * ROWS, (number + 1) * ROWS) + FIRST_PROBLEM
+        index = np.arange(number * self._rows, (number + 1) * self._rows) + FIRST_PROBLEM
         rng = make_generator(training.seed, "record", "demonstrations", number)
         turns = [env.task.demonstrations(p, rng) for p in env.task.problems("train", index.tolist())]
         engine = cast("Engine", ScriptEngine(turns, env.tokenizer))
