@@ -58,7 +58,7 @@ class ScoreTable:
 
     def num_runs(self, agent: str) -> int:
         """Returns how many runs the agent has finished."""
-        return sum(len(runs.seeds) for (name, _), runs in self.runs.items() if name == agent)
+        return sum(len(scores) for scores in self.strata(agent))
 
     def paired(self, one: str, other: str) -> tuple[Strata, Strata]:
         """Returns the scores of two agents on the entries and seeds that both have, in the same order.
@@ -130,30 +130,33 @@ def score_table(
     """
     results = tuple(results)
     suite = suite_of(results, suite)
-    seen: dict[tuple[str, str, int], Result] = {}
-    for result in results:
-        key = (result.agent, suite.entry(result.entry).name, result.seed)
-        if key in seen:
+    names = {entry.name for entry in suite.entries}
+    jobs: dict[str, dict[tuple[str, int], Result]] = {}
+    for result in sorted(results, key=lambda each: each.key):
+        mine = jobs.setdefault(result.agent, {})
+        if result.entry not in names:
+            suite.entry(result.entry)  # raises, with the nearest name
+        key = (result.entry, result.seed)
+        if key in mine:
             raise InvalidValueError(
                 f"two results of agent {result.agent[:200]!r}, entry {result.entry!r}, seed {result.seed}; "
                 "merge_results leaves one of them."
             )
-        seen[key] = result
-    agents = tuple(sorted({result.agent for result in results}))
-    runs: dict[tuple[str, str], Runs] = {}
-    for agent in agents:
-        for entry in suite.entries:
-            mine = [seen[key] for key in sorted(seen) if key[:2] == (agent, entry.name) and seen[key].is_ok]
-            if mine:
-                runs[agent, entry.name] = _runs(mine, entry, split)
+        mine[key] = result
+    planned = {(entry.name, seed) for entry in suite.entries for seed in suite.seeds}
     return ScoreTable(
-        suite=suite, suite_hash=results[0].suite_hash, agents=agents, runs=runs,
-        failed={a: tuple(seen[k] for k in sorted(seen) if k[0] == a and not seen[k].is_ok) for a in agents},
-        num_unfinished={
-            agent: sum((agent, e.name, seed) not in seen for e in suite.entries for seed in suite.seeds)
-            for agent in agents
+        suite=suite,
+        suite_hash=results[0].suite_hash,
+        agents=tuple(sorted(jobs)),
+        runs={
+            (agent, entry.name): _runs(found, entry, split)
+            for agent, mine in jobs.items()
+            for entry in suite.entries
+            if (found := [each for each in mine.values() if each.entry == entry.name and each.is_ok])
         },
-    )  # fmt: skip
+        failed={agent: tuple(r for r in mine.values() if not r.is_ok) for agent, mine in jobs.items()},
+        num_unfinished={agent: len(planned - mine.keys()) for agent, mine in jobs.items()},
+    )
 
 
 def _runs(results: Sequence[Result], entry: Entry, split: str | None) -> Runs:

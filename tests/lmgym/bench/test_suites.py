@@ -100,8 +100,17 @@ def test_silently_changed_problems_change_the_hash(monkeypatch):
 def test_silently_changed_references_change_the_hash(monkeypatch):
     from lmgym.tasks.probes.words import Echo
 
+    monkeypatch.setattr(Echo, "demonstrations", lambda self, problem, rng: ("always the same",))
     before = digest_problems("lmgym/Echo-v0", {}, ("test",))
     monkeypatch.setattr(Echo, "_answer", lambda self, word: word + "a")
+    assert digest_problems("lmgym/Echo-v0", {}, ("test",)) != before
+
+
+def test_silently_changed_demonstrations_change_the_hash(monkeypatch):
+    from lmgym.tasks.probes.words import Echo
+
+    before = digest_problems("lmgym/Echo-v0", {}, ("test",))
+    monkeypatch.setattr(Echo, "demonstrations", lambda self, problem, rng: (problem.reference, ""))
     assert digest_problems("lmgym/Echo-v0", {}, ("test",)) != before
 
 
