@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from lmgym.bench.suites import load_suite
 from lmgym.errors import InvalidValueError
 from lmgym_agents.report.html.bench_figures import figure_text
 from lmgym_agents.report.html.episodes import Episode
@@ -20,6 +21,7 @@ from lmgym_agents.report.html.report import make_report
 from lmgym_agents.report.html.runs import thin
 from lmgym_agents.report.html.sampling import choose, share_out
 from tests.agents.report.folders import (
+    HASH,
     PAYLOADS,
     fail,
     make_record,
@@ -247,6 +249,21 @@ def test_results_of_an_unknown_suite_are_named(tmp_path):
     (tmp_path / "results.jsonl").write_text(text)
     report = make_report(tmp_path)
     assert report.num_results == 0 and any("lmgym-secret-9" in line for line in left_out(report))
+
+
+def test_a_suite_of_ones_own_is_read_from_the_benchmark(tmp_path):
+    write_bench(tmp_path)
+    lines = (tmp_path / "results.jsonl").read_text().replace("lmgym-quick-1", "lmgym-mine-3").splitlines()
+    kept = [line for line in lines if '"entry": "sums"' in line]
+    (tmp_path / "results.jsonl").write_text("\n".join(kept) + "\n")
+    entry = load_suite("quick").to_dict()["entries"][0]
+    described = {"suite": "lmgym-mine-3", "suite_hash": HASH, "entries": {"sums": entry}}
+    (tmp_path / "bench.json").write_text(json.dumps(described))
+    report = make_report(tmp_path)
+    (bench,) = Blocks(report.html).data("data")["bench"]
+    assert bench["suite"] == "lmgym-mine-3" and bench["rows"][0]["rank"] and not report.left_out
+    (tmp_path / "bench.json").write_text(json.dumps(described | {"entries": {"sums": {"name": "sums"}}}))
+    assert any("bench.json" in text for text in left_out(make_report(tmp_path)))
 
 
 def test_the_leaderboard_and_its_failures(tmp_path):

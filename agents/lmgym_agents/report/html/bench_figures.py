@@ -67,7 +67,7 @@ def _curve_figures(
     part: BenchPart, results: Sequence[Result], styles: dict[str, dict[str, str]], entry: str | None
 ) -> dict[str, Figure]:
     """Returns learning curves by axis, of one entry or of all."""
-    figures = {}
+    figures: dict[str, Figure] = {}
     for axis in AXES:
         curves = efficiency_curves(
             results, part.suite, axis=axis, entry=entry, num_points=21 if entry else 41,

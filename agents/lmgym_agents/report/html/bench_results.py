@@ -6,6 +6,7 @@ In: a folder. Out: a ``BenchPart`` for each suite and hash, with everything its 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -41,12 +42,12 @@ class BenchPart:
 def gather_bench(folder: Folder) -> list[BenchPart]:
     """Returns the benchmarks of a folder; what is damaged or can't be compared is noted and left out."""
     results = _read_results(folder)
-    suites = _own_suites(folder)
+    described = _own_suites(folder)
     parts = []
     for (name, suite_hash), group in group_by_suite(results).items():
         what = f"results of {name} ({suite_hash[:12]})"
         try:
-            parts.append(_compare(folder, group, suites.get(name) or load_suite(name)))
+            parts.append(_compare(folder, group, _suite_of(group, described)))
         except LmgymError as error:
             folder.left_out.add(what, str(error))
     return parts
@@ -107,24 +108,30 @@ def _read_file(folder: Folder, name: str, room: int) -> list[Result]:
     return found
 
 
-def _own_suites(folder: Folder) -> dict[str, Suite]:
-    """Returns the suites that jobs describe, by id: of each the first job's."""
-    suites: dict[str, Suite] = {}
-    done: set[str] = set()
+def _own_suites(folder: Folder) -> dict[str, dict[str, Any]]:
+    """Returns what bench.json files say of their suites, by the suites' hashes."""
+    found: dict[str, dict[str, Any]] = {}
     for name in folder.files:
-        place, _, file = name.rpartition("/")
-        if file != "job.json" or place.rpartition("jobs/")[0] in done:
-            continue
-        done.add(place.rpartition("jobs/")[0])  # all jobs of a bench are of one suite
-        value = folder.read_json(name) or {}
-        if isinstance(value.get("suite"), dict):
-            try:
-                suite = parse_suite(value["suite"], name)
-            except LmgymError as error:
-                folder.left_out.add(name, str(error))
-                continue
-            suites[suite.id] = suite
-    return suites
+        value = folder.read_json(name) if name.rpartition("/")[2] == "bench.json" else None
+        if value is not None and isinstance(value.get("entries"), dict):
+            found.setdefault(str(value.get("suite_hash")), value)
+    return found
+
+
+def _suite_of(group: Sequence[Result], described: Mapping[str, dict[str, Any]]) -> Suite:
+    """Returns the suite as the folder describes it, else the one of that id that comes with lmgym.
+
+    Raises:
+        LmgymError: the description is damaged, or there is none and the id is not known.
+    """
+    name, suite_hash = group[0].suite, group[0].suite_hash
+    parts = re.fullmatch(r"lmgym-([a-z0-9_]+)-([0-9]{1,4})", name)
+    if suite_hash not in described or parts is None:
+        return load_suite(name)
+    seeds = sorted({result.seed for result in group})
+    entries = list(described[suite_hash]["entries"].values())
+    plain = {"name": parts[1], "version": int(parts[2]), "summary": name, "seeds": seeds, "entries": entries}
+    return parse_suite(plain, "bench.json")
 
 
 def describe_part(part: BenchPart) -> dict[str, Any]:

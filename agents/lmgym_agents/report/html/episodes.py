@@ -73,7 +73,7 @@ def read_tokens(record: Mapping[str, Any]) -> dict[str, Any]:
     if not all(isinstance(token, str) for token in tokens):
         raise BadEpisodeError("tokens holds something else than texts")
     size = len(tokens)
-    shown = {
+    shown: dict[str, Any] = {
         "prompt": _cut(_text(record, "prompt", MAX_PROMPT_CHARS + 1), MAX_PROMPT_CHARS),
         "tokens": [_cut(token, MAX_TOKEN_CHARS) for token in tokens[:MAX_TOKENS]],
         "acts": _acts(record.get("is_action"), size),
