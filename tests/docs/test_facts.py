@@ -1,5 +1,7 @@
 """The generated blocks of the pages say what the code says."""
 
+import re
+
 import pytest
 
 from docs.generator.blocks import rewrite, to_sentence
@@ -7,7 +9,7 @@ from docs.generator.environments import NOT_MADE, RANGES
 from docs.generator.pages import WRITERS, find_pages, write_page
 from lmgym.registration import TABLE
 from lmgym.rewards.functions import NAMED
-from tests.docs.pages import DOCS, PAGES, name_of
+from tests.docs.pages import DOCS, PAGES, ROOT, name_of
 from tests.registered import INSTALLED
 
 MISSING = sorted({entry.id for entry in TABLE} - {entry.id for entry in INSTALLED})
@@ -51,3 +53,10 @@ def test_every_page_closes_its_blocks():
         text = page.read_text("utf-8")
         for kind in WRITERS:
             assert text.count(f"<!-- {kind}: ") == text.count(f"<!-- end of {kind} -->"), page
+
+
+def test_every_configuration_of_an_algorithm_is_on_a_page():
+    shown = " ".join(page.read_text("utf-8") for page in PAGES)
+    for file in sorted((ROOT / "agents/lmgym_agents/algorithms").glob("*.py")):
+        for name in re.findall(r"^class (\w+Config)\b", file.read_text("utf-8"), re.M):
+            assert f"<!-- options: lmgym_agents.algorithms.{file.stem}:{name} -->" in shown, name
