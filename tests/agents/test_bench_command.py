@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from lmgym.bench.results import read_results, same_numbers, sort_results, write_results
-from lmgym.errors import InvalidValueError, UnknownNameError
+from lmgym.errors import InvalidValueError, MissingDependencyError, UnknownNameError
 from lmgym_agents.bench.processes import Processes
 from lmgym_agents.commands.bench import Bench, run_bench
 from lmgym_agents.errors import ResumeError, RunFolderError
@@ -175,7 +175,7 @@ def test_jobs_lost_with_the_fork_server_are_begun_again_but_not_for_ever(bench):
 
 
 def test_each_slot_has_its_gpu(bench, monkeypatch):
-    monkeypatch.setattr("lmgym_agents.commands.bench.find_gpus", lambda: ("3", "7"))
+    monkeypatch.setattr("lmgym_agents.bench.running.find_gpus", lambda: ("3", "7"))
     agents = ",".join(f"fakes:environment?x={k}" for k in range(6))
     assert bench(agents, only=("sums",), seeds=1, device="auto", jobs=4) == 0
     files = list(bench.out.rglob("environment.txt"))
@@ -223,7 +223,7 @@ def test_a_folder_of_something_else_or_in_use_is_refused(bench, tmp_path):
     ],
 )
 def test_mistakes_are_found_before_anything_runs(bench, options, error, message, monkeypatch):
-    monkeypatch.setattr("lmgym_agents.commands.bench.Processes", None)
+    monkeypatch.setattr("lmgym_agents.bench.running.Processes", None)
     with pytest.raises(error, match=message):
         bench(**options)
     assert not bench.out.exists()
@@ -292,6 +292,12 @@ def test_an_interrupt_ends_the_jobs_and_says_how_to_go_on(bench, capsys, monkeyp
     assert stopped
     monkeypatch.undo()
     assert bench("fakes:good", only=("sums",), seeds=1) == 0
+
+
+def test_a_system_without_fork_is_told_what_to_use(bench, monkeypatch):
+    monkeypatch.delattr(os, "fork")
+    with pytest.raises(MissingDependencyError, match="Subsystem for Linux"):
+        bench()
 
 
 def test_the_lists_name_suites_and_agents(capsys):

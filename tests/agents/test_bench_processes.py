@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lmgym_agents.bench.bounded_log import BoundedLog
@@ -203,9 +204,10 @@ def test_the_beginning_and_the_end_of_a_log_stay(tmp_path):
 
 
 def test_the_place_in_a_log_is_that_of_foreign_code(tmp_path):
-    library = json.__file__
+    library, installed = json.__file__, np.__file__
     stack = f"""Current thread 0x1 (most recent call first):
   File "{library}", line 1 in loads
+  File "{installed}", line 2 in dot
   File "/home/me/mine.py", line 12 in act
   File "/home/me/main.py", line 13 in run
 """

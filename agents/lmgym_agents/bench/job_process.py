@@ -13,7 +13,6 @@ import ctypes
 import faulthandler
 import json
 import os
-import random
 import signal
 import sys
 import threading
@@ -22,8 +21,6 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
-
-import numpy as np
 
 MAX_REPORT_BYTES: Final = 2048
 """Longer ones are not sent; below the size up to which a pipe takes all or nothing (PIPE_BUF)."""
@@ -62,7 +59,6 @@ def become_job(
         _end_with_server(pipes.life)
         os.environ.update(environment)
         _redirect_output(pipes.output)
-        _seed_global_generators(int(order.get("seed", 0)))
         work(order, folder, _make_report(pipes.reports))
         code = 0
     except BaseException:  # foreign code may raise anything, and nothing may return to the fork server
@@ -95,15 +91,6 @@ def _redirect_output(output: int) -> None:
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
     faulthandler.enable(file=2)
     faulthandler.register(STACKS_SIGNAL, file=2, all_threads=True)
-
-
-def _seed_global_generators(seed: int) -> None:
-    """Makes agents repeatable that draw from the generators of Python and numpy; torch's come with models."""
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.manual_seed(seed)
 
 
 def _make_report(handle: int) -> Report:

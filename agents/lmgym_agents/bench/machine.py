@@ -10,12 +10,11 @@ from typing import Final, Literal
 import torch
 
 from lmgym.errors import DeviceError, InvalidValueError
+from lmgym_agents.bench.options import Device
 
 MEMORY_SHARE: Final = 0.8
 """Of the machine's memory, what one job may use unless it is said otherwise."""
 _CGROUP_LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-
-Device = Literal["auto", "cpu", "cuda"]
 
 
 def find_gpus() -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from lmgym.errors import LmgymError, MissingDependencyError
+from lmgym.errors import LmgymError
 
 WORK: Final = "lmgym_agents.bench.work:work"
 """What jobs run unless a test says otherwise."""
@@ -71,15 +71,7 @@ class Processes:
         Args:
             work: ``module:function`` of what jobs run, see ``job_process.Work``.
             threads: of each job.
-
-        Raises:
-            MissingDependencyError: the system has no ``fork``.
         """
-        if not hasattr(os, "fork"):
-            raise MissingDependencyError(
-                "lmgym bench starts its jobs by fork, which this system does not have. Use Linux, macOS, or "
-                "the Windows Subsystem for Linux."
-            )
         self._work, self._threads = work, threads
         self._pids: dict[int, int] = {}
         self._running: set[int] = set()
