@@ -133,7 +133,7 @@ class Drawer(Learner):
             state = {"module": self.module.state_dict(), "env": env.get_state()}
             kept = state
             if not training.advance(
-                {"weight": float(self.module.weight), "first": int(tokens[0, 0])},
+                {"weight": float(self.module.weight.detach()), "first": int(tokens[0, 0])},
                 num_gradient_steps=2,
                 flops=10.0,
                 state=lambda kept=kept: kept,

@@ -19,8 +19,9 @@ DELAYED = {"num_turns": 2, "length": 1}
 
 def make_entry(env="lmgym/Echo-v0", options=None, budget=120, points=4, **fields):
     anchors = {split: Anchor(0.0, 1.0) for split in ("test", "validation")}
+    options = {"length": 3, "alphabet": "abcdef"} if options is None else options
     return Entry(**{
-        "name": "echo", "env": env, "options": {"length": 3} if options is None else options,
+        "name": "echo", "env": env, "options": options,
         "metric": "success", "eval_splits": ("test",), "num_problems": 8, "budget": budget,
         "curve_points": points, "curve_problems": 8, "model": "nano", "warm_start": None, "abilities": (),
         "anchors": anchors, "anchors_source": "by hand", **fields,

@@ -168,7 +168,7 @@ class ILQLRecipe:
 
     def acting(self, algorithm: RecordThenLearn, start: Start) -> Agent:
         """Returns prior · exp(Q / temperature), or the start as long as nothing was learned."""
-        if algorithm.learner is None:
+        if algorithm.learner is None or algorithm.learner.iteration == 0:
             return LMAgent(start.policy, start.tokenizer, engine=start.engine)
         return QAgent(
             algorithm.model, start.tokenizer, acting="prior", temperature=self._own["acting_temperature"],
