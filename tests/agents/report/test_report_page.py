@@ -211,7 +211,7 @@ def test_extreme_numbers_are_left_empty(tmp_path):
     record = make_record(0) | {"value": [1e999, None, 10**400], "surprise": float("nan")}
     write_lines(tmp_path / "x.tokens.jsonl", [record])
     blocks = Blocks(make_report(tmp_path).html)
-    assert blocks.data("data")["runs"][0]["metrics"] == {"d": [2.0]}
+    assert blocks.data("run-0")["metrics"] == {"d": [2.0]}
     assert "value" not in blocks.data("transcripts-0")[0]["of"]
     assert blocks.data("data")["index"][0][4] is None
 

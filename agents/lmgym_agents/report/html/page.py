@@ -35,6 +35,7 @@ def make_page(
     data: Mapping[str, Any],
     *,
     figures: Mapping[str, Any],
+    runs: Sequence[Mapping[str, Any]],
     transcripts: Sequence[Mapping[str, Any]],
     trees: Sequence[Mapping[str, str]],
 ) -> str:
@@ -43,7 +44,8 @@ def make_page(
     Args:
         title: of the page; any text.
         data: what the page's program knows from the start.
-        figures: by name, read when they are looked at.
+        figures: by name, read when they are looked at, as is all that follows.
+        runs: with their curves.
         transcripts: the chosen episodes, in the order of ``data["index"]``.
         trees: name and data URI of each.
 
@@ -57,6 +59,7 @@ def make_page(
         make_block(f"transcripts-{place // CHUNK}", transcripts[place : place + CHUNK])
         for place in range(0, len(transcripts), CHUNK)
     ]
+    blocks += [make_block(f"run-{place}", run) for place, run in enumerate(runs)]
     blocks += [make_block(f"tree-{place}", tree) for place, tree in enumerate(trees)]
     parts = {
         "policy": make_policy([program, plotly]),

@@ -15,7 +15,7 @@ from lmgym_agents.report.html.bench_figures import bench_figures
 from lmgym_agents.report.html.bench_results import describe_part, gather_bench
 from lmgym_agents.report.html.folder import Folder, LeftOut
 from lmgym_agents.report.html.page import CHUNK, make_page
-from lmgym_agents.report.html.runs import gather_runs
+from lmgym_agents.report.html.runs import gather_runs, summarise_run
 from lmgym_agents.report.html.transcripts import Transcripts, gather_transcripts, to_plain
 from lmgym_agents.report.html.trees import gather_trees
 
@@ -63,7 +63,7 @@ def make_report(folder: Path, *, title: str | None = None, max_transcripts: int 
     figures = {"bench": [bench_figures(part) for part in parts]}
     data = {
         "bench": [describe_part(part) for part in parts],
-        "runs": runs,
+        "runs": [summarise_run(run) for run in runs],
         "transcripts": to_plain(transcripts),
         "index": _index(transcripts),
         "chunk": CHUNK,
@@ -73,7 +73,8 @@ def make_report(folder: Path, *, title: str | None = None, max_transcripts: int 
     }
     page = make_page(
         title if title is not None else f"Report: {folder.resolve().name}", data,
-        figures=figures, transcripts=[_without_index(shown) for shown in transcripts.shown], trees=trees,
+        figures=figures, runs=runs, trees=trees,
+        transcripts=[_without_index(shown) for shown in transcripts.shown],
     )  # fmt: skip
     return Report(
         page, sum(len(part.results) for part in parts), len(runs), transcripts.total,

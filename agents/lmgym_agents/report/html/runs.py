@@ -15,6 +15,9 @@ from lmgym_agents.report.html.folder import Folder
 MAX_RUNS: Final = 200
 MAX_POINTS: Final = 400
 """Of one curve; of longer ones every k-th record is kept, and the last."""
+MIN_POINTS: Final = 60
+MAX_RECORDS: Final = 24_000
+"""Of all runs together: where there are many, each has fewer points."""
 MAX_METRICS: Final = 120
 MAX_CONFIG_CHARS: Final = 20_000
 MAX_SAMPLES: Final = 12
@@ -25,10 +28,21 @@ def gather_runs(folder: Folder) -> list[dict[str, Any]]:
     names = [name for name in folder.files if name.rpartition("/")[2] == "metrics.jsonl"]
     for name in names[MAX_RUNS:]:
         folder.left_out.add(name, f"more than {MAX_RUNS} runs")
-    return [_read_run(folder, name.removesuffix("metrics.jsonl")) for name in names[:MAX_RUNS]]
+    names = names[:MAX_RUNS]
+    points = max(MIN_POINTS, min(MAX_POINTS, MAX_RECORDS // max(1, len(names))))
+    return [_read_run(folder, name.removesuffix("metrics.jsonl"), points) for name in names]
 
 
-def _read_run(folder: Folder, at: str) -> dict[str, Any]:
+def summarise_run(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a list of runs shows: path, updates, and the last success and reward."""
+    last = {
+        name: next((value for value in reversed(run["metrics"].get(name, [])) if value is not None), None)
+        for name in ("success", "reward")
+    }
+    return {"path": run["path"], "num_updates": run["num_updates"], **last}
+
+
+def _read_run(folder: Folder, at: str, points: int) -> dict[str, Any]:
     records = [
         record for _, record in folder.objects(f"{at}metrics.jsonl") if type(record.get("step")) is int
     ]
@@ -38,7 +52,7 @@ def _read_run(folder: Folder, at: str) -> dict[str, Any]:
     return {
         "path": at.rstrip("/") or folder.root.resolve().name,
         "num_updates": len(records),
-        **_columns(thin(records, MAX_POINTS)),
+        **_columns(thin(records, points)),
         "samples": _samples(records),
         "evaluation": [] if evaluation is None else read_evaluation(evaluation),
         "config": text if len(text) <= MAX_CONFIG_CHARS else text[:MAX_CONFIG_CHARS] + "\n…",

@@ -91,14 +91,9 @@ function provenance(bench) {
 
 function runList() {
   const rows = DATA.runs.map((run) => [element('a', { href: `#runs/${DATA.runs.indexOf(run)}` }, shown(run.path)),
-    count(run.num_updates), lastOf(run, 'success'), lastOf(run, 'reward')]);
+    count(run.num_updates), number(run.success), number(run.reward)]);
   return [element('h3', {}, 'Runs'), table([['folder', 'name'], ['updates', 'number'], ['last success', 'number'],
     ['last reward', 'number']], rows, 'runs')];
-}
-
-function lastOf(run, name) {
-  const values = (run.metrics[name] || []).filter((value) => value !== null);
-  return values.length ? number(values[values.length - 1]) : '–';
 }
 
 function leftOut() {

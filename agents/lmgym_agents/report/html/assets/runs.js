@@ -3,12 +3,18 @@
 const CHOSEN = ['success', 'reward', 'score', 'kl_reference', 'entropy', 'num_actions', 'eval_success', 'loss'];
 const runState = { other: '', names: null, smooth: true };
 
+const readRuns = new Map();
+function readRun(at) {
+  if (!readRuns.has(at)) readRuns.set(at, readBlock(`run-${at}`));
+  return readRuns.get(at);
+}
+
 function runs(chosen) {
   const parts = [heading('Runs')];
   if (!DATA.runs.length) return [...parts, empty('There is no run here.', 'lmgym train ppo --out DIR && lmgym report DIR')];
   const at = Math.min(Math.max(Number(chosen) || 0, 0), DATA.runs.length - 1);
-  const run = DATA.runs[at];
-  const other = runState.other === '' ? null : DATA.runs[Number(runState.other)];
+  const run = readRun(at);
+  const other = runState.other === '' ? null : readRun(Number(runState.other));
   const paths = DATA.runs.map((item, place) => [place, item.path]);
   const place = element('div');
   const redraw = () => place.replaceChildren(...metricCurves(run, other));
