@@ -24,13 +24,13 @@ from lmgym_agents.baselines.sb3_vec_env import make_token_vec_env
 
 ENV_ID = "lmgym/Math-v0"
 OPTIONS = {"level": 2}
-REPEATS = 5
+REPEATS = 3
 CASES: tuple[tuple[str, int, int], ...] = (
-    ("TokenVecEnv", 16, 1500),
-    ("DummyVecEnv", 16, 300),
-    ("SubprocVecEnv", 16, 150),
-    ("TokenVecEnv", 256, 300),
-    ("DummyVecEnv", 256, 20),
+    ("TokenVecEnv", 16, 600),
+    ("DummyVecEnv", 16, 100),
+    ("SubprocVecEnv", 16, 100),
+    ("TokenVecEnv", 256, 150),
+    ("DummyVecEnv", 256, 10),
 )
 """(class, rows, steps of all rows in a measurement). A process for each of 256 rows is more than this machine
 has use for."""
@@ -43,8 +43,8 @@ def make_single() -> Any:
 def make_rows(name: str, num_envs: int) -> VecEnv:
     if name == "TokenVecEnv":
         return make_token_vec_env(ENV_ID, num_envs, OPTIONS, seed=0)
-    made: Callable[..., VecEnv] = DummyVecEnv if name == "DummyVecEnv" else SubprocVecEnv
-    rows = made([make_single for _ in range(num_envs)])
+    makers: list[Callable[[], Any]] = [make_single] * num_envs
+    rows = DummyVecEnv(makers) if name == "DummyVecEnv" else SubprocVecEnv(makers, start_method="fork")
     rows.seed(0)
     return rows
 

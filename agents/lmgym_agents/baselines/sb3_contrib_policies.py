@@ -120,7 +120,7 @@ class LMQuantilePolicy(QRDQNPolicy):
         *,
         model: PreTrainedModel,
         tokens: Sequence[int],
-        q_scale: float = 0.1,
+        q_scale: float = 1.0,
         **options: Any,
     ) -> None:
         self._token_ids = check_action_tokens(tokens, action_space, model)

@@ -6,9 +6,7 @@ In: a model (usually warm-started), and the token of each action. Out: policy cl
   last token; the value is a linear function, at first zero, of the same hidden state or of a second copy's.
 - ``LMQPolicy``: Q(s, i) = V(s) + q_scale · log π(i | s), with π the language model's distribution over the
   tokens of the actions, and V a linear function, at first zero, of its hidden state. Any Q can be written so
-  (V is then q_scale · logsumexp(Q / q_scale)), and what a state is worth is learned without changing which of
-  its actions is the best; with a layer of its own for each action, W h(s) + b, it did, and what the model
-  knew was unlearned within a hundred gradient steps.
+  (V is then q_scale · logsumexp(Q / q_scale)), and what the network acts by stays a language model.
 
 Before any training both act, greedily, exactly like the language model among the tokens of its actions.
 
@@ -140,7 +138,7 @@ class LMQPolicy(DQNPolicy):
         *,
         model: PreTrainedModel,
         tokens: Sequence[int],
-        q_scale: float = 0.1,
+        q_scale: float = 1.0,
         **options: Any,
     ) -> None:
         self._token_ids = check_action_tokens(tokens, action_space, model)
