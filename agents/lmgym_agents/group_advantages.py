@@ -59,8 +59,8 @@ def estimate_advantages(
         InvalidValueError: unknown ``kind``.
 
     Source:
-        Shao et al. 2024 (DeepSeekMath), section 4.1.2; Liu et al. 2025 (Dr. GRPO), section 3.2; Ahmadian et
-        al. 2024 (RLOO), eq. 8; Hu et al. 2025 (REINFORCE++), eqs. 7-9; Williams 1992.
+        Shao et al. 2024 (DeepSeekMath), section 4.1.2; Liu et al. 2025 (Dr. GRPO), section 3.2; Kool et al.
+        2019 and Ahmadian et al. 2024 (RLOO); Hu et al. 2025 (REINFORCE++); Williams 1992.
     """
     if kind not in get_args(Kind):
         raise InvalidValueError(f"kind must be one of {', '.join(get_args(Kind))}, got {kind!r}.")

@@ -293,6 +293,8 @@ def test_dynamic_sampling_goes_on_until_the_batch_is_full_and_uses_the_first_gro
     kept, metrics = grpo._choose(rollout)
     assert metrics["sampling_rounds"] == len(rollout.lengths) // 32 > 1
     assert metrics["groups"] == len(rollout.lengths) // 4
+    before = rollout.select(torch.arange(len(rollout.lengths) - 32))  # all rounds but the last
+    assert grpo._choose(before)[1]["informative_groups"] < 8
     assert len(kept.group.unique()) == 8 and len(kept.lengths) == 32
     assert metrics["informative_groups"] - metrics["surplus_groups"] == 8
     informative = [

@@ -149,7 +149,7 @@ def draw_curve(title: str, series: Series, width: int, height: int) -> Text:
 def _tick(y: float, spread: float) -> str:
     if abs(y) < 1e-3 * spread:
         return "0"
-    return f"{y:,.0f}" if 1e4 <= abs(y) < 1e9 else f"{y:.3g}"
+    return f"{y:,.0f}" if 1e3 <= abs(y) < 1e9 else f"{y:.3g}"
 
 
 def _load_plotext() -> Any:
