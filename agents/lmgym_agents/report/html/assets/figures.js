@@ -3,7 +3,8 @@
 let FIGURES = null;
 const figureData = () => (FIGURES ??= readBlock('figures') || {});
 const dark = window.matchMedia('(prefers-color-scheme: dark)');
-const drawn = new Map();
+const waiting = new Map(); // by place: the figure that is drawn once it comes into sight
+const drawn = new Map(); // by place: its figure, and the promise of the last drawing
 
 function themed(figure) {
   const style = getComputedStyle(document.documentElement);
@@ -20,31 +21,31 @@ function themed(figure) {
   return layout;
 }
 
+// Draws, after what is being drawn there: Plotly takes several turns, and must not be disturbed between them.
 function draw(place, figure) {
+  const before = drawn.get(place)?.done || Promise.resolve();
   const config = { displayModeBar: false, responsive: true };
   // A copy of the data, because Plotly writes into what it is given.
-  return Plotly.react(place, JSON.parse(JSON.stringify(figure.data)), themed(figure), config);
+  const work = () => place.isConnected && Plotly.react(place, JSON.parse(JSON.stringify(figure.data)), themed(figure), config);
+  drawn.set(place, { figure, done: before.then(work) });
+}
+
+function begin(place) {
+  const figure = waiting.get(place);
+  waiting.delete(place);
+  watcher.unobserve(place);
+  whenReady(() => { if (figure !== undefined && place.isConnected) draw(place, figure); });
 }
 
 const watcher = new IntersectionObserver((entries) => {
-  for (const entry of entries) {
-    const figure = waiting.get(entry.target);
-    if (!entry.isIntersecting || figure === undefined) continue;
-    waiting.delete(entry.target);
-    watcher.unobserve(entry.target);
-    whenReady(() => {
-      if (!entry.target.isConnected) return;
-      drawn.set(entry.target, figure);
-      draw(entry.target, figure);
-    });
-  }
+  for (const entry of entries) if (entry.isIntersecting) begin(entry.target);
 }, { rootMargin: '300px' });
-const waiting = new Map();
 
 // Plotly stands behind this program in the file, so that the page can be read before it is there.
 const whenReady = (work) => (window.Plotly ? work() : window.addEventListener('load', work, { once: true }));
 
 function figurePlace(figure, description) {
+  for (const place of drawn.keys()) if (!place.isConnected) forget(place);
   const place = element('div', { class: 'figure', role: 'img', 'aria-label': description });
   place.style.minHeight = `${figure.layout.height || 300}px`;
   waiting.set(place, figure);
@@ -52,20 +53,22 @@ function figurePlace(figure, description) {
   return place;
 }
 
+// Lets go of a figure; one that is still being drawn is taken down when that is done.
+function forget(place) {
+  drawn.get(place).done.then(() => Plotly.purge(place));
+  drawn.delete(place);
+}
+
 function forgetFigures() {
-  for (const place of drawn.keys()) window.Plotly?.purge(place);
-  drawn.clear();
+  for (const place of [...drawn.keys()]) forget(place);
   waiting.clear();
   watcher.disconnect();
 }
 
 dark.addEventListener('change', () => {
-  for (const [place, figure] of drawn) draw(place, figure);
+  for (const [place, { figure }] of drawn) draw(place, figure);
   document.dispatchEvent(new Event('theme'));
 });
 window.addEventListener('beforeprint', () => {
-  for (const [place, figure] of waiting) {
-    if (window.Plotly) { drawn.set(place, figure); draw(place, figure); }
-  }
-  waiting.clear();
+  for (const place of [...waiting.keys()]) begin(place);
 });
