@@ -310,7 +310,7 @@ def test_dynamic_sampling_is_bounded():
     env = make_env(reward=lambda transcripts: [1.0] * len(transcripts))
     metrics = make_grpo(env, preset="dapo", max_sampling_rounds=3).iterate().metrics
     assert metrics["sampling_rounds"] == 3 and metrics["groups"] == 24 == metrics["dropped_groups"]
-    assert metrics["episodes"] == 96  # what was sampled is told, not what was kept
+    assert metrics["episodes"] == 96 and metrics["learned_rows"] == 0  # the log tells of what was sampled
 
 
 def test_turns_that_near_their_budget_are_punished_by_hand():

@@ -182,6 +182,27 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
     ),
     Mutant(
+        kind=10,
+        name="grpo-loss-of-a-micro-batch",
+        bug="GRPO divides by the rows of the micro-batch instead of the tokens of the minibatch.",
+        file="agents/lmgym_agents/algorithms/grpo.py",
+        old='"is_action": is_action, "denominator": denominator,',
+        new='"is_action": is_action, "denominator": float(len(rows)),',
+        tests=("tests/agents/test_grpo.py::test_the_gradient_does_not_depend_on_how_the_rows_are_split",),
+    ),
+    Mutant(
+        kind=12,
+        name="grpo-groups-of-other-rounds",
+        bug="Groups of different rounds of dynamic sampling share their numbers, and so their means.",
+        file="agents/lmgym_agents/rollout.py",
+        old="[part.group + int(first) for part, first in",
+        new="[part.group for part, first in",
+        tests=(
+            "tests/agents/test_grpo.py::"
+            "test_dynamic_sampling_goes_on_until_the_batch_is_full_and_uses_the_first_groups",
+        ),
+    ),
+    Mutant(
         kind=14,
         name="generators-not-restored",
         bug="A resumed run draws other random numbers than the run it goes on with.",

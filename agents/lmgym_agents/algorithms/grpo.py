@@ -121,6 +121,7 @@ class GRPO:
         targets, of_targets = self._make_targets(learned, valid)
         prepared = time.perf_counter()
         metrics |= of_groups | of_targets | self._update(learned, targets)
+        metrics["learned_rows"] = len(learned.lengths)
         done = time.perf_counter()
         self.engine.weights_changed()
         self.iteration += 1
