@@ -106,6 +106,17 @@ def test_an_algorithm_is_an_agent(kind):
         agent.act(wide)
 
 
+@pytest.mark.parametrize("make", [make_dqn, make_ppo])
+def test_networks_begin_with_the_weights_of_the_model_given(make):
+    model = make_tiny_model(145, hidden_size=32, layers=1, heads=2, context=32)
+    algorithm = make("lmgym/Echo-v0", env_options={**EASY, "tokenizer": "char"}, model=model, num_envs=4)
+    features = (
+        algorithm.policy.q_net.features_extractor if make is make_dqn else algorithm.policy.features_extractor
+    )
+    for name, weight in model.base_model.state_dict().items():
+        assert torch.equal(features.backbone.state_dict()[name], weight), name
+
+
 def test_equal_seeds_give_equal_curves():
     options = dict(total_steps=120, num_points=2, num_problems=4, split="train", **QUICK)
     first, second = (run_dqn("lmgym/Echo-v0", EASY, seed=3, **options) for _ in range(2))

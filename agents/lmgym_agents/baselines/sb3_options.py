@@ -1,7 +1,7 @@
 """Options of the agents of Stable-Baselines3: of the algorithm's class, of its policy, and ``num_envs``.
 
-In: keywords. Out: ``Options``, checked and completed. The defaults were chosen in a few runs on two-digit sums
-from a warm-started model of 0.15 million parameters, see docs/stable_baselines3.md.
+In: keywords. Out: ``Options``, checked and completed. The defaults were chosen in a few runs on two-digit
+sums from a warm-started model of 0.15 million parameters, see docs/stable_baselines3.md.
 """
 
 from __future__ import annotations
