@@ -144,7 +144,13 @@ def has_children(order, folder, report):
 def tells_nonsense(order, folder, report):
     """Writes into every pipe that it finds."""
     for handle in range(3, 20):
-        for data in (b"\x00\xff" * 500 + b"\n", b"[1e999, 5]\n", b'["x", null]\n', b"[" * 3000 + b"\n"):
+        for data in (
+            b"\x00\xff" * 500 + b"\n",
+            b"[1e999, 5]\n",
+            b'["x", null]\n',
+            b"[" * 3000 + b"\n",
+            b'["x", 7]\n',
+        ):
             try:
                 os.write(handle, data)
             except OSError:

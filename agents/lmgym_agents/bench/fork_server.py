@@ -188,6 +188,7 @@ class ForkServer:
 
     def _end(self, child: _Child, exit_code: int, peak_bytes: int) -> None:
         self._children.remove(child)
+        self._read(child, child.reports)
         for _ in range(_MAX_LAST_READS):  # a process that has left its group may go on writing
             if not self._read(child, child.output):
                 break
