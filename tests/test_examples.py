@@ -20,12 +20,23 @@ SAYS = {
     "05_plug_in_your_agent.py": "29+29= 48 wrong",
     "06_stable_baselines3.py": "tokens: 100%",
     "07_learn_from_preferences.py": ": learned",
+    "08_single_file_ppo.py": "after 20 updates: 100%",
+    "09_trl_grpo.py": "after GRPO: 9",
+    "10_pettingzoo_games.py": "theory begins: 100 of 100",
     "11_torchrl.py": "torchrl: learned",
     "12_tianshou.py": "tokens: 100%",
 }
 
-NEEDS = {"11_torchrl.py": "torchrl", "12_tianshou.py": "tianshou"}
+NEEDS = {
+    "09_trl_grpo.py": "trl",
+    "10_pettingzoo_games.py": "pettingzoo",
+    "11_torchrl.py": "torchrl",
+    "12_tianshou.py": "tianshou",
+}
 """Libraries that an example shows at work; where one is not installed its example is skipped."""
+
+SHORTER = {"08_single_file_ppo.py": ["--length", "2", "--updates", "20"]}
+"""Arguments for examples that take longer by themselves."""
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -34,7 +45,7 @@ def test_an_example_runs(path, tmp_path):
     if needed and importlib.util.find_spec(needed) is None:
         pytest.skip(f"{needed} is not installed: pip install {needed}")
     done = subprocess.run(
-        [sys.executable, "-W", "error", str(path)],
+        [sys.executable, "-W", "error", str(path), *SHORTER.get(path.name, [])],
         cwd=tmp_path,
         env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
         capture_output=True,
