@@ -141,18 +141,17 @@ def has_children(order, folder, report):
     hang_forever(order, folder, report)
 
 
+def leaves_a_child(order, folder, report):
+    note(folder, "pid.txt", str(start_child()))
+
+
 def tells_nonsense(order, folder, report):
     """Writes into every pipe that it finds."""
+    lines = (b"\x00\xff" * 500, b"[1e999, 5]", b'["x", null]', b"[" * 3000, b'["x", 7]')
     for handle in range(3, 20):
-        for data in (
-            b"\x00\xff" * 500 + b"\n",
-            b"[1e999, 5]\n",
-            b'["x", null]\n',
-            b"[" * 3000 + b"\n",
-            b'["x", 7]\n',
-        ):
+        for line in lines:
             try:
-                os.write(handle, data)
+                os.write(handle, line + b"\n")
             except OSError:
                 break
     os.closerange(3, 20)
@@ -170,6 +169,6 @@ def environment(order, folder, report):
 
 ACTS = {
     "good": good, "raises": raises, "fails": fails, "hangs": hang_forever, "hangs_in_c": hang_in_c,
-    "exits": exits, "segfaults": segfaults, "eats": eats, "talks": talks, "has_children": has_children,
+    "exits": exits, "segfaults": segfaults, "eats": eats, "talks": talks, "has_children": has_children, "leaves_a_child": leaves_a_child,
     "nonsense": tells_nonsense, "kills_the_server": kills_the_server, "environment": environment,
 }  # fmt: skip

@@ -87,6 +87,7 @@ def test_a_job_that_takes_too_much_memory_is_killed(processes, tmp_path):
     assert 300e6 < ended.peak_bytes < 3e9
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_what_a_job_has_started_ends_with_it(processes, tmp_path):
     processes.start(1, make_order("has_children", tmp_path), tmp_path, timeout_s=120.0)
     while not any(isinstance(event, Progress) for event in processes.wait(60.0)):
@@ -95,6 +96,12 @@ def test_what_a_job_has_started_ends_with_it(processes, tmp_path):
     pids = [int(pid) for pid in (tmp_path / "pid.txt").read_text().split()]
     assert len(pids) == 2
     wait_until_gone(pids)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_what_a_job_leaves_behind_ends_too(processes, tmp_path):
+    assert run(processes, "leaves_a_child", tmp_path)[0].exit_code == 0
+    wait_until_gone([int((tmp_path / "pid.txt").read_text())])
 
 
 def test_output_goes_to_a_log_of_bounded_size(processes, tmp_path):
