@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
+from lmgym.cli import main
 from lmgym.errors import InvalidValueError, LmgymError, UnknownNameError
 from lmgym_agents import agent_specs
 from lmgym_agents.agent_specs import make_agent, parse_agent_spec
+from lmgym_agents.bench.measuring import GuardedAgent
 
 MODULE = """
 from lmgym.errors import ModelError
@@ -186,3 +189,26 @@ def test_a_package_registers_agents(mine, monkeypatch):
         parse_agent_spec("clevr")
     with pytest.raises(UnknownNameError):
         parse_agent_spec("other")
+
+
+class Explorer:
+    """Is right unless it explores."""
+
+    granularity = "response"
+    explores = True
+
+    def act(self, observations):
+        return ["?" if self.explores else text.rstrip(">") for text in observations]
+
+
+def test_an_agent_measured_by_its_name_does_not_explore(tmp_path):
+    words = ["eval", "--env", "lmgym/Echo-v0", "--agent", f"{__name__}:Explorer", "--num-problems", "5"]
+    assert main([*words, "--json-out", str(tmp_path / "found.json")]) == 0
+    assert json.loads((tmp_path / "found.json").read_text())["success"]["mean"] == 1
+
+
+def test_a_guarded_agent_still_says_that_it_reads_marks():
+    agent = Explorer()
+    assert not GuardedAgent(agent).reads_marks
+    agent.reads_marks = True
+    assert GuardedAgent(agent).reads_marks

@@ -86,6 +86,7 @@ class GuardedAgent:
     def __init__(self, agent: Agent) -> None:
         self._agent, self._name = agent, type(agent).__name__
         self.granularity: Literal["token", "response"] = agent.granularity
+        self.reads_marks = bool(getattr(agent, "reads_marks", False))
 
     def act(self, observations: Any) -> Any:
         """Returns what the agent says.

@@ -118,7 +118,10 @@ def _make_agent(config: Eval) -> Agent:
     if config.agent is not None:
         if config.model != ModelOptions():
             raise InvalidValueError("--agent and options of a model were both given; one can be measured.")
-        return make_agent(config.agent, seed=config.seed)
+        agent = make_agent(config.agent, seed=config.seed)
+        if hasattr(agent, "explores"):
+            agent.explores = False
+        return agent
     tokenizer = config.model.make_tokenizer()
     if Path(config.model.model).is_dir() and is_q_model(config.model.model):
         return QAgent(
