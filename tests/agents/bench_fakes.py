@@ -169,6 +169,7 @@ def environment(order, folder, report):
 
 ACTS = {
     "good": good, "raises": raises, "fails": fails, "hangs": hang_forever, "hangs_in_c": hang_in_c,
-    "exits": exits, "segfaults": segfaults, "eats": eats, "talks": talks, "has_children": has_children, "leaves_a_child": leaves_a_child,
+    "exits": exits, "segfaults": segfaults, "eats": eats, "talks": talks, "has_children": has_children,
+    "leaves_a_child": leaves_a_child,
     "nonsense": tells_nonsense, "kills_the_server": kills_the_server, "environment": environment,
 }  # fmt: skip
