@@ -56,7 +56,7 @@ class TokenNet(nn.Module):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    num_epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 4
+    num_epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 6
     env = make_env()
     ids = env.observation_space["input_ids"]
     policy = DiscreteQLearningPolicy(
@@ -74,7 +74,7 @@ if __name__ == "__main__":
         algorithm, rows[0], VectorReplayBuffer(10_000, NUM_ENVS), exploration_noise=True
     )
     test = Collector[CollectStats](algorithm, rows[1], exploration_noise=False)
-    before = test.collect(n_episode=64, reset_before_collect=True).returns_stat.mean
+    before = test.collect(n_episode=32, reset_before_collect=True).returns_stat.mean
     print(f"before: {before:.0%} of episodes right")
     result = algorithm.run_training(
         OffPolicyTrainerParams(
@@ -83,7 +83,7 @@ if __name__ == "__main__":
             max_epochs=num_epochs,
             epoch_num_steps=400,
             collection_step_num_env_steps=NUM_ENVS * 2,
-            test_step_num_episodes=64,
+            test_step_num_episodes=32,
             batch_size=64,
             update_step_num_gradient_steps_per_sample=0.25,
             verbose=False,
@@ -91,3 +91,4 @@ if __name__ == "__main__":
         )
     )
     print(f"after {result.train_step:,} tokens: {result.best_score:.0%} of episodes right")
+    print("tianshou:", "learned" if result.best_score > 0.9 else "has not learned")

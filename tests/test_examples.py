@@ -24,7 +24,7 @@ SAYS = {
     "09_trl_grpo.py": "after GRPO: 9",
     "10_pettingzoo_games.py": "theory begins: 100 of 100",
     "11_torchrl.py": "torchrl: learned",
-    "12_tianshou.py": "tokens: 100%",
+    "12_tianshou.py": "tianshou: learned",
 }
 
 NEEDS = {
