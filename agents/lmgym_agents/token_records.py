@@ -5,8 +5,9 @@ heat maps: log-prob, entropy, value, Q, advantage, reward with its terms, KL. Le
 
 A record::
 
-    {"schema": 1, "label": "end", "env": "lmgym/Math-v0", "split": "test", "problem_index": 17,
-     "prompt": "12+7=", "tokens": ["1", "9", "■"], "is_action": [true, true, true], "num_tokens": 3,
+    {"schema": 1, "label": "end", "env": "lmgym/Math-v0", "options": "{}", "split": "test",
+     "problem_index": 17, "prompt": "12+7=", "tokens": ["1", "9", "■"], "is_action": [true, true, true],
+     "num_tokens": 3,
      "logp": [...], "entropy": [...], "value": [...], "q": null, "advantage": [...],
      "advantage_kind": "gae", "reward": [0, 0, 1], "kl": null, "terms": {"correct": [0, 0, 1]},
      "success": true, "score": 1.0, "reward_total": 1.0, "surprise": 0.21, "stopped": true,
@@ -103,7 +104,8 @@ def record_tokens(
     own = agent.policy if isinstance(agent, LMAgent) else agent.model
     measures = measure_tokens(own, rollout, reference)
     payments = reward_payments(env, rollout, problems)
-    head = {"schema": SCHEMA, "label": label, "env": env_id, "split": split}
+    told = json.dumps(dict(options or {}), sort_keys=True, default=lambda value: type(value).__name__)
+    head = {"schema": SCHEMA, "label": label, "env": env_id, "options": told, "split": split}
     return [
         head | _make_record(rollout, measures, payments[row], row, problem, env.tokenizer)
         for row, problem in enumerate(problems)

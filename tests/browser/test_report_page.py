@@ -226,7 +226,7 @@ def test_two_checkpoints_are_compared(report):
     assert page.texts(".problem .badge")[:2] == ["✓ right", "✗ wrong"]
     page.choose("problems", "newly right (17)")
     assert page.texts(".problem h3")[:2] == ["Problem 2", "Problem 4"]
-    page.choose("B (after)", "jobs/sums/sft/seed0/end")
+    page.choose("B (after)", "sft, end · sums, seed 0")
     assert "37" not in page.texts("#changes .tile")[1]
     assert page.complaints() == []
 

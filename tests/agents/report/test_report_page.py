@@ -131,6 +131,15 @@ def test_comparison_counts_are_of_all_problems(tmp_path):
     assert report.num_shown == 2 and report.num_transcripts == 20
 
 
+def test_problems_of_other_options_are_other_problems(tmp_path):
+    for name, options in (("a", "{}"), ("b", "{}"), ("c", '{"level": 2}'), ("jobs/easy/x/seed0/d", "")):
+        records = [make_record(k, options=options) for k in range(3)]
+        write_lines(tmp_path / f"{name}.tokens.jsonl", records)
+    groups = Blocks(make_report(tmp_path).html).data("data")["transcripts"]["groups"]
+    found = {group["options"]: len(group["outcomes"]) for group in groups}
+    assert found == {"easy": 1, '{"level": 2}': 1, "{}": 2}
+
+
 def test_shares_are_fair_and_used_up():
     assert share_out([5, 100, 100], 50) == [5, 22, 23]
     assert share_out([1, 2], 50) == [1, 2]
@@ -141,7 +150,15 @@ def test_shares_are_fair_and_used_up():
 def episodes(count):
     return [
         Episode(
-            "e", "test", str(k), "", k % 4 == 0, num_tokens=k % 50, surprise=(k * 37 % 101) / 10, reward=0.0
+            "e",
+            "test",
+            "",
+            str(k),
+            "",
+            k % 4 == 0,
+            num_tokens=k % 50,
+            surprise=(k * 37 % 101) / 10,
+            reward=0.0,
         )
         for k in range(count)
     ]

@@ -26,6 +26,8 @@ class Episode(NamedTuple):
 
     env: str
     split: str
+    options: str
+    """Of the environment, as the file tells them; problems of other options are other problems."""
     problem: str
     """Its index in the split."""
     label: str
@@ -54,6 +56,7 @@ def read_episode(record: Mapping[str, Any]) -> Episode:
     return Episode(
         env=_text(record, "env"),
         split=_text(record, "split"),
+        options=_text(record, "options"),
         problem=str(index)[:40],
         label=_text(record, "label"),
         success=None if record.get("failed") is True else success,

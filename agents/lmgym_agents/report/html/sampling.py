@@ -66,5 +66,5 @@ def choose(episodes: Sequence[Episode], size: int) -> dict[int, str]:
 
 def problem_hash(episode: Episode) -> bytes:
     """Returns a number that depends on the problem alone, for a draw that is the same in every source."""
-    text = "\0".join((episode.env, episode.split, episode.problem))
+    text = "\0".join((episode.env, episode.split, episode.options, episode.problem))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()

@@ -111,9 +111,10 @@ def _index(folder: Folder, name: str) -> list[Source]:
 
 def _interned(episode: Episode, source: Source) -> Episode:
     """Returns the episode with the texts of the one before it where they are equal: a tenth of the memory."""
-    if source.episodes and source.episodes[-1][:2] == episode[:2]:
+    if source.episodes and source.episodes[-1][:3] == episode[:3]:
         last = source.episodes[-1]
-        return episode._replace(env=last.env, split=last.split, label=source.label)
+        same = {"env": last.env, "split": last.split, "options": last.options, "label": source.label}
+        return episode._replace(**same)
     return episode
 
 
@@ -158,23 +159,33 @@ def _group_outcomes(sources: Sequence[Source]) -> list[dict[str, Any]]:
 
     "1" right, "0" wrong, "x" failed, "." not asked; a problem asked several times counts by its first answer.
     """
-    groups: dict[tuple[str, str], list[tuple[int, dict[str, str]]]] = {}
+    groups: dict[tuple[str, str, str], list[tuple[int, dict[str, str]]]] = {}
     for number, source in enumerate(sources):
-        for key in dict.fromkeys((episode.env, episode.split) for episode in source.episodes):
+        entry = _entry_of(source.path)
+        for of in dict.fromkeys(episode[:3] for episode in source.episodes):
+            key = (of[0], of[1], of[2] or entry)
             signs: dict[str, str] = {}
             for episode in source.episodes:
-                if episode[:2] == key:
+                if episode[:3] == of:
                     sign = "x" if episode.success is None else str(int(episode.success))
                     signs.setdefault(episode.problem, sign)
             groups.setdefault(key, []).append((number, signs))
     found = []
-    for (env, split), members in sorted(groups.items()):
+    for (env, split, options), members in sorted(groups.items()):
         problems = sorted({problem for _, signs in members for problem in signs}, key=_problem_order)
         outcomes = {
             str(number): "".join(signs.get(problem, ".") for problem in problems) for number, signs in members
         }
-        found.append({"env": env, "split": split, "problems": problems, "outcomes": outcomes})
+        found.append(
+            {"env": env, "split": split, "options": options, "problems": problems, "outcomes": outcomes}
+        )
     return found
+
+
+def _entry_of(path: str) -> str:
+    """Returns the entry of a benchmark's job, whose options an older file may not tell; else ""."""
+    parts = path.split("/")
+    return parts[parts.index("jobs") + 1] if "jobs" in parts[:-2] else ""
 
 
 def _problem_order(problem: str) -> tuple[int, str]:

@@ -14,7 +14,7 @@ function compare() {
   const group = groups[Math.min(pairView.group, groups.length - 1)];
   const members = Object.keys(group.outcomes);
   if (!members.includes(pairView.a) || !members.includes(pairView.b)) [pairView.a, pairView.b] = firstPair(members);
-  const nameOfSource = (key) => DATA.transcripts.sources[Number(key)].name;
+  const nameOfSource = (key) => sourceName(DATA.transcripts.sources[Number(key)]);
   const change = (name) => (value) => { Object.assign(pairView, { [name]: value, page: 0 }); show(); };
   const options = members.map((key) => [key, nameOfSource(key)]);
   const sets = changes(group);
@@ -23,7 +23,7 @@ function compare() {
   const list = element('div');
   const redraw = (page = 0) => { pairView.page = page; list.replaceChildren(...pairsOf(group, sets, redraw)); };
   parts.push(element('div', { class: 'controls' },
-    choice('environment and split', groups.map((item, at) => [at, `${environmentName(item.env)}, ${item.split}`]),
+    choice('environment and split', groups.map((item, at) => [at, `${environmentName(item.env)}, ${item.split} ${item.options}`]),
       groups.indexOf(group), (value) => { Object.assign(pairView, { group: Number(value), a: null, b: null, page: 0 }); show(); }),
     choice('A (before)', options, pairView.a, change('a')), choice('B (after)', options, pairView.b, change('b')),
     choice('colours show', quantities().map((name) => [name, quantityName(name)]), view.quantity,

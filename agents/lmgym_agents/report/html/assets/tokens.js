@@ -67,6 +67,12 @@ function legendOf(name) {
       '; beyond the ends the colour stays.'));
 }
 
+// A file of a benchmark's job is known by its agent.
+function sourceName(source) {
+  const found = /(?:^|\/)jobs\/([^/]+)\/([^/]+)\/seed(\d+)\/([^/]+)$/.exec(source.name);
+  return found ? `${found[2]}, ${found[4]} · ${found[1]}, seed ${found[3]}` : source.name;
+}
+
 function outcome(success) {
   if (success === null) return element('span', { class: 'badge' }, '! failed');
   return success ? element('span', { class: 'badge good' }, '✓ right') : element('span', { class: 'badge bad' }, '✗ wrong');
@@ -77,7 +83,7 @@ function outcome(success) {
 function card(item, name, parting = -1) {
   const source = DATA.transcripts.sources[item.source];
   const episode = transcript(item.at);
-  const head = element('div', { class: 'head' }, outcome(item.success), element('span', {}, shown(source.name)),
+  const head = element('div', { class: 'head' }, outcome(item.success), element('span', {}, shown(sourceName(source))),
     element('span', { class: 'faint' }, shown(`${environmentName(source.env)}, ${source.split}, problem ${item.problem}`)),
     element('span', { class: 'faint' }, `${count(item.num_tokens)} tokens · reward ${number(item.reward)} · surprise ${number(item.surprise, 3)}`),
     item.why === 'all' ? null : element('span', { class: 'faint' }, `chosen as: ${item.why}`),

@@ -28,7 +28,7 @@ function transcripts() {
   parts.push(element('div', { class: 'controls', role: 'search' },
     choice('colours show', quantities().map((name) => [name, quantityName(name)]), view.quantity, change('quantity')),
     choice('environment', [['', 'all'], ...envs.map((env) => [env, environmentName(env)])], view.env, change('env')),
-    choice('from', [['', 'all'], ...sources.map((source, at) => [at, `${source.name} (${source.shown})`])], view.source, change('source')),
+    choice('from', [['', 'all'], ...sources.map((source, at) => [at, `${sourceName(source)} (${source.shown})`])], view.source, change('source')),
     choice('outcome', [['', 'all'], ['wrong', '✗ wrong'], ['right', '✓ right'], ['failed', '! failed']], view.outcome, change('outcome')),
     choice('order', [['file', 'as in the files'], ['longest', 'longest'], ['surprise', 'most surprising'], ['reward', 'lowest reward']],
       view.sort, change('sort')),
