@@ -28,10 +28,11 @@ class Args:
     num_envs: int = 128
     num_steps: int = 8
     """tokens from each row in an update"""
-    updates: int = 80
+    updates: int = 60
     epochs: int = 4
     minibatches: int = 2
     learning_rate: float = 2e-3
+    """at the beginning; it falls to 0 in a straight line"""
     gamma: float = 1.0
     gae_lambda: float = 0.95
     clip: float = 0.2
@@ -128,6 +129,7 @@ def main(args: Args) -> None:
         returns = advantages + values
 
         # Learn.
+        optimizer.param_groups[0]["lr"] = args.learning_rate * (1 - (update - 1) / args.updates)
         flat = [x.flatten(0, 1) for x in (all_ids, all_masks, actions, logps, advantages, returns)]
         for _ in range(args.epochs):
             for chosen in torch.randperm(actions.numel()).chunk(args.minibatches):

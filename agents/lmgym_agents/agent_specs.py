@@ -109,6 +109,24 @@ def make_agent(spec: AgentSpec | str, *, seed: int = 0) -> Agent:
     return agent  # type: ignore[no-any-return]
 
 
+def make_lone_agent(text: str, *, seed: int = 0) -> Agent:
+    """Returns the agent named ``text``, ready to act outside the benchmark: it does not explore.
+
+    Raises:
+        InvalidValueError: it acts only after the benchmark has given it a model.
+        LmgymError: see ``make_agent``.
+    """
+    agent = make_agent(text, seed=seed)
+    if hasattr(agent, "begin"):
+        raise InvalidValueError(
+            f"agent {text!r} begins from a model that a suite gives it; compare it by `lmgym bench --agents "
+            f"{text}`. A model that is trained already is named with --model instead."
+        )
+    if hasattr(agent, "explores"):
+        agent.explores = False
+    return agent
+
+
 def load_factory(spec: AgentSpec) -> Callable[..., Any]:
     """Returns what makes the agent; it has a parameter ``seed`` if the agent's constructor has one.
 

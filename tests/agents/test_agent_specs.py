@@ -207,6 +207,11 @@ def test_an_agent_measured_by_its_name_does_not_explore(tmp_path):
     assert json.loads((tmp_path / "found.json").read_text())["success"]["mean"] == 1
 
 
+def test_an_agent_that_needs_a_model_of_the_benchmark_is_told_so(capsys):
+    assert main(["eval", "--env", "lmgym/Echo-v0", "--agent", "ppo?epochs=2"]) == 2
+    assert "lmgym bench --agents ppo?epochs=2" in capsys.readouterr().err.replace("\n", " ")
+
+
 def test_a_guarded_agent_still_says_that_it_reads_marks():
     agent = Explorer()
     assert not GuardedAgent(agent).reads_marks

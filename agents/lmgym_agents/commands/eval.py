@@ -14,7 +14,7 @@ from rich.table import Table
 
 from lmgym.errors import InvalidValueError
 from lmgym_agents.agent import Agent, LMAgent
-from lmgym_agents.agent_specs import make_agent
+from lmgym_agents.agent_specs import make_lone_agent
 from lmgym_agents.evaluation import EvaluationResult, evaluate
 from lmgym_agents.q.agent import QAgent
 from lmgym_agents.q.engine import Support
@@ -118,10 +118,7 @@ def _make_agent(config: Eval) -> Agent:
     if config.agent is not None:
         if config.model != ModelOptions():
             raise InvalidValueError("--agent and options of a model were both given; one can be measured.")
-        agent = make_agent(config.agent, seed=config.seed)
-        if hasattr(agent, "explores"):
-            agent.explores = False
-        return agent
+        return make_lone_agent(config.agent, seed=config.seed)
     tokenizer = config.model.make_tokenizer()
     if Path(config.model.model).is_dir() and is_q_model(config.model.model):
         return QAgent(

@@ -18,7 +18,7 @@ from lmgym.errors import InvalidValueError
 from lmgym.seeding import make_generator, make_key
 from lmgym.tokenization import TextTokenizer
 from lmgym_agents.agent import AgentEngine
-from lmgym_agents.agent_specs import make_agent
+from lmgym_agents.agent_specs import make_lone_agent
 from lmgym_agents.engine import Engine
 from lmgym_agents.errors import TrajectoryError
 from lmgym_agents.offline.jsonl import append_jsonl
@@ -107,7 +107,7 @@ def run_record(config: Record) -> int:
     options = config.env.make_options()
     if config.demonstration_quality is not None:
         options[_QUALITY] = config.demonstration_quality
-    agent = None if config.agent is None else make_agent(config.agent, seed=config.seed)
+    agent = None if config.agent is None else make_lone_agent(config.agent, seed=config.seed)
     tokenizer = getattr(agent, "tokenizer", None) or config.model.make_tokenizer()
     rows = min(config.rows, config.episodes)
     env = _make_env(config, options, rows, tokenizer)
