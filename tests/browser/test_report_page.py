@@ -96,7 +96,7 @@ def test_every_part_of_a_benchmark_is_shown_without_a_complaint(report):
     page = report()
     for part, words in {
         "overview": ("Leaderboard", "2 failed jobs", "act() got an unexpected keyword", "grpo?group_size=8"),
-        "environments/0": ("sums", "before training", "ood_digits", "Examples"),
+        "environments/0": ("sums", "test before training", "ood_digits", "Examples"),
         "runs/0": ("Samples along the way", "<b>2</b>", "Metrics: 4 of"),
         "transcripts": ("All 160 transcripts are shown", "160 transcripts", "log-prob"),
         "compare": ("newly right", "newly wrong"),

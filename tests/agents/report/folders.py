@@ -69,7 +69,9 @@ def make_result(suite, entry, agent, skill, seed, **more):
         )
         for k, split in enumerate(entry.eval_splits)
     }
-    start = {entry.headline: Score(mean=0.3 * skill, low=0.0, high=1.0, num_problems=512, num_failed=0)}
+    none = Score(mean=0.0, low=0.0, high=0.1, num_problems=512, num_failed=0)
+    before = dataclasses.replace(none, mean=0.3 * skill, high=1.0)
+    start = dict.fromkeys(reversed(entry.eval_splits), none) | {entry.headline: before}
     result = Result(
         suite=suite.id, suite_hash=HASH, entry=entry.name, env=entry.env, options=dict(entry.options),
         agent=agent, config={"agent": agent}, seed=seed, status="ok", failure=None, scores=scores,

@@ -293,6 +293,8 @@ def test_the_leaderboard_and_its_failures(tmp_path):
     sums = next(entry for entry in bench["entries"] if entry["name"] == "sums")
     grpo = next(row for row in sums["table"] if row["agent"].startswith("grpo"))
     assert (grpo["num_runs"], grpo["num_failed"]) == (2, 1)
+    ppo = next(row for row in sums["table"] if row["agent"] == "ppo")
+    assert ppo["start"] == [0.255] * 3  # of the headline, "test"; there is also one of "ood_digits"
 
 
 def test_every_figure_is_one_that_plotly_accepts(tmp_path):

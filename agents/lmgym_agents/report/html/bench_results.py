@@ -17,7 +17,7 @@ from lmgym.bench.result_record import Result, parse_result
 from lmgym.bench.results import merge_results
 from lmgym.bench.scores import ScoreTable, group_by_suite, score_table
 from lmgym.bench.statistics import Estimate
-from lmgym.bench.suites import Suite, load_suite, parse_suite
+from lmgym.bench.suites import Entry, Suite, load_suite, parse_suite
 from lmgym.errors import LmgymError
 from lmgym_agents.report.html.folder import Folder, say_lines
 
@@ -152,7 +152,7 @@ def describe_part(part: BenchPart) -> dict[str, Any]:
                 "abilities": list(entry.abilities), "anchors": {
                     split: list(anchor) for split, anchor in entry.anchors.items()
                 },
-                "table": _entry_table(part, entry.name),
+                "table": _entry_table(part, entry),
             }
             for entry in part.suite.entries
         ],
@@ -189,17 +189,19 @@ def _plain(found: Estimate | None) -> list[float] | None:
     return None if found is None else [float(f"{value:.4g}") for value in found[:3]]
 
 
-def _entry_table(part: BenchPart, entry: str) -> list[dict[str, Any]]:
+def _entry_table(part: BenchPart, entry: Entry) -> list[dict[str, Any]]:
     """Returns for each agent, the best first, what its runs of an entry measured on each split."""
     table = []
     for row in part.rows:
-        mine = [result for result in part.results if (result.agent, result.entry) == (row.agent, entry)]
+        mine = [result for result in part.results if (result.agent, result.entry) == (row.agent, entry.name)]
         good = [result for result in mine if result.is_ok]
         splits = {
             split: _spread([result.scores[split].mean for result in good if split in result.scores])
             for split in dict.fromkeys(split for result in good for split in result.scores)
         }
-        start = _spread([s.mean for result in good for s in list(result.start_scores.values())[:1]])
+        start = _spread(
+            [r.start_scores[entry.headline].mean for r in good if entry.headline in r.start_scores]
+        )
         table.append(
             {
                 "agent": row.agent, "num_runs": len(good), "num_failed": len(mine) - len(good),

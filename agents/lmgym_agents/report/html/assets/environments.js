@@ -31,12 +31,15 @@ function facts(entry) {
 function splitTable(entry) {
   const splits = [...new Set(entry.table.flatMap((row) => Object.keys(row.splits)))];
   const order = [...entry.splits.filter((split) => splits.includes(split)), ...splits.filter((s) => !entry.splits.includes(s))];
-  const cell = (found) => (found ? [number(found[0]), ' ', element('span', { class: 'interval' },
-    `${number(found[1])} to ${number(found[2])}`)] : ['–']);
+  const cell = (found) => {
+    if (!found) return ['–'];
+    const [mean, low, high] = found.map((value) => number(value, 3));
+    return low === high ? [mean] : [mean, ' ', element('span', { class: 'interval' }, `${low} to ${high}`)];
+  };
   const rows = entry.table.map((row) => [shown(row.agent), cell(row.start), ...order.map((split) => cell(row.splits[split])),
     row.num_failed ? element('span', { class: 'bad' }, `${row.num_runs} (${row.num_failed} failed)`) : String(row.num_runs),
     row.num_tokens === null ? '–' : count(row.num_tokens), number(row.wall_s, 3)]);
-  return table([['agent', 'name'], ['before training'], ...order.map((split) => [plainShown(split)]), ['runs'],
+  return table([['agent', 'name'], [`${plainShown(entry.splits[0])} before training`], ...order.map((split) => [plainShown(split)]), ['runs'],
     ['tokens', 'number'], ['s a run', 'number']], rows, `${entry.metric}: mean over runs, worst to best run`);
 }
 
