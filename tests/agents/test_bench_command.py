@@ -261,6 +261,8 @@ def test_results_of_others_can_be_shown_alone(bench, tmp_path, capsys):
     assert bench("", merge=(tmp_path / "theirs",)) == 0
     assert len(read_results(bench.out / "merged.jsonl")) == 2
     assert "fakes:good?x=9" in capsys.readouterr().out
+    assert bench("", merge=(tmp_path / "theirs",), out=None) == 0
+    assert "fakes:good?x=9" in capsys.readouterr().out
 
 
 def test_unreadable_files_of_others_are_found_before_anything_runs(bench, tmp_path):

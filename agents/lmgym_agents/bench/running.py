@@ -49,6 +49,8 @@ def run_asked(config: Bench, *, work: str = WORK) -> int:
         return _print_lists(console)
     suite = load_suite(config.suite)
     agents = () if config.merge and not config.agents else split_agents(config.agents)
+    if config.out is None and not agents:
+        return _show_merged(config, suite, console)
     if config.out is None:
         raise InvalidValueError("--out is missing: the folder for the results, such as --out runs/quick.")
     for agent in agents:
@@ -80,6 +82,14 @@ def run_asked(config: Bench, *, work: str = WORK) -> int:
         _print_results(console, suite, merged)
         console.print(f"\nresults: {config.out / ('merged.jsonl' if others else 'results.jsonl')}")
     return 0 if is_well else 1
+
+
+def _show_merged(config: Bench, suite: Suite, console: Console) -> int:
+    """Shows results of others alone, of whatever suite they are."""
+    results = merge_results(*map(read_results, config.merge))
+    is_asked = any(result.suite == suite.id for result in results)
+    _print_results(console, suite if is_asked else None, results)
+    return 0
 
 
 def _memory_bytes(config: Bench) -> float:
@@ -153,9 +163,10 @@ def _print_lists(console: Console) -> int:
     return 0
 
 
-def _print_results(console: Console, suite: Suite, results: Sequence[Result]) -> None:
-    console.print(f"\n{suite.id}")
-    console.print(leaderboard_table(results, suite))
+def _print_results(console: Console, suite: Suite | None, results: Sequence[Result]) -> None:
+    table = leaderboard_table(results, suite)
+    console.print(f"\n{results[0].suite}")
+    console.print(table)
     failures = failure_lines(results)
     if failures:
         console.print("failed; these are in no number:")
