@@ -130,14 +130,16 @@ def test_the_curve_has_its_points_where_the_budget_says(tmp_path):
     scores = iter([0.0, 0.1, 0.2, 0.3, 0.4])
     training = make_training(tmp_path, measure=lambda: next(scores), budget=100, points=4)
     training.begin()
-    # Marks at 25, 50, 75 and 100: the second step passes one, the third two, of which one point is made.
+    # Marks at 25, 50, 75 and 100: the second step passes one, the third reaches one, the others pass one.
     goes_on = [
-        training.advance(num_read_tokens=n, num_gradient_steps=1, flops=2.0) for n in (20, 10, 46, 1, 30)
+        training.advance(num_read_tokens=n, num_gradient_steps=1, flops=2.0) for n in (20, 29, 1, 26, 31)
     ]
     training.finish()
     assert goes_on == [True, True, True, True, False]
     points = [(p.num_tokens, p.num_gradient_steps, p.flops, p.score) for p in training.curve]
-    assert points == [(0, 0, None, 0.0), (30, 2, 4.0, 0.1), (76, 3, 6.0, 0.2), (107, 5, 10.0, 0.3)]
+    assert points == [
+        (0, 0, None, 0.0), (49, 2, 4.0, 0.1), (50, 3, 6.0, 0.2), (76, 4, 8.0, 0.3), (107, 5, 10.0, 0.4),
+    ]  # fmt: skip
     assert training.num_read_tokens == 107 and training.num_acted_tokens == 0
 
 
@@ -186,3 +188,10 @@ def test_an_agents_metrics_do_not_hide_the_counters(tmp_path):
     training.advance({"num_tokens": 99}, num_read_tokens=7)
     record = read_metrics(tmp_path / "metrics.jsonl").records[0]
     assert record["num_tokens"] == 7 and record["agent/num_tokens"] == 99
+
+
+def test_marks_passed_together_are_one_point(tmp_path):
+    training = make_training(tmp_path, budget=100, points=4)
+    training.begin()
+    training.advance(num_read_tokens=76)
+    assert [point.num_tokens for point in training.curve] == [0, 76]
