@@ -122,7 +122,7 @@ def test_a_killed_job_ends_as_an_unbroken_one(tmp_path, warm, monkeypatch, name)
 
 
 @pytest.mark.parametrize("agent", [HERE + "Drawer", HERE + "Parrot"])
-@pytest.mark.parametrize("count", [1, 3, 7])
+@pytest.mark.parametrize("count", [1, 3, 12])
 def test_foreign_agents_go_on_after_a_kill_as_well(tmp_path, warm, monkeypatch, agent, count):
     whole = run(agent, tmp_path / "whole", warm)
     assert whole.is_ok and whole.num_tokens >= 100
@@ -152,6 +152,7 @@ def test_what_a_seed_decides(tmp_path, warm):
         ("lmgym/Rewrite-v0", {"level": 1}, None),
         ("lmgym/Wordle-v0", {"level": 1}, None),
         ("lmgym/Math-v0", {"level": 2}, 1),
+        ("lmgym/Chat-v0", {}, None),
     ],
 )
 def test_the_optimal_agent_reaches_the_optimum(tmp_path, env, options, turns):

@@ -15,13 +15,17 @@ import numpy as np
 from lmgym.agent import Agent
 from lmgym.bench.result_record import Score
 from lmgym.bench.suites import Entry
+from lmgym.envs.setup import task_options
 from lmgym.envs.vector import TokenVectorEnv
 from lmgym.errors import InvalidActionError
+from lmgym.tasks.base import Task
 from lmgym.tokenization import TextTokenizer
 from lmgym_agents.evaluation import EvaluationResult, distinct_problems, evaluate
 from lmgym_agents.runs.random_state import rng_state, seed_rngs, set_rng_state
 
 MAX_ROWS: Final = 1024
+QUALITY: Final = "demonstration_quality"
+"""Option of tasks whose demonstrations may err on purpose."""
 MAX_RESPONSE_CHARS: Final = 1_000_000
 """Of a foreign agent's response; more is a mistake, and would be tokenised for minutes."""
 
@@ -42,7 +46,7 @@ def measure(
     """
     options = {**entry.options, "tokenizer": getattr(agent, "tokenizer", None) or tokenizer}
     if hasattr(agent, "study"):
-        task = cast("TokenVectorEnv", gym.make_vec(entry.env, num_envs=1, **options)).task
+        task = _make_task(entry, options)
         agent.study(task, distinct_problems(task, split, num_problems))
     acting = getattr(agent, "acting", None) or GuardedAgent(agent)
     with undisturbed(agent):
@@ -51,6 +55,15 @@ def measure(
             max_rows=MAX_ROWS, num_transcripts=0,
         )  # fmt: skip
     return to_score(found, entry.metric)
+
+
+def _make_task(entry: Entry, options: Mapping[str, Any]) -> Task:
+    """Returns the entry's task, with demonstrations as good as it has them."""
+    made = cast("TokenVectorEnv", gym.make_vec(entry.env, num_envs=1, **options)).task
+    if QUALITY not in task_options(type(made)):
+        return made
+    best = {**options, QUALITY: 1.0}
+    return cast("TokenVectorEnv", gym.make_vec(entry.env, num_envs=1, **best)).task
 
 
 def to_score(found: EvaluationResult, metric: str) -> Score:

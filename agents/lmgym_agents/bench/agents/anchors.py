@@ -39,7 +39,10 @@ class RandomAgent:
 
 
 class OptimalAgent:
-    """Says what the task's demonstration says. Privileged: it is shown the problems with their answers."""
+    """Says what the task's demonstration says, and is as good as that.
+
+    Privileged: it is shown the problems that it will be measured on.
+    """
 
     granularity: Literal["token", "response"] = "response"
 
