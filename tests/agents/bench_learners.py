@@ -49,6 +49,11 @@ class Floats(Speaker):
         return np.zeros(len(observations["input_ids"]))
 
 
+class WrongShape(Floats):
+    def act(self, observations):
+        return np.zeros((len(observations["input_ids"]), 1), np.int64)
+
+
 class OutsideVocabulary(Floats):
     def act(self, observations):
         return np.full(len(observations["input_ids"]), 10**6)

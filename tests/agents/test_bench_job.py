@@ -184,6 +184,7 @@ def test_the_random_agent_draws_evenly_from_what_may_be_needed(tmp_path, warm):
         ("FewTexts", "bad_action", "8 texts, one for each observation, got list of 1", "measuring"),
         ("OneText", "bad_action", "must return 8 texts", "measuring"),
         ("Floats", "bad_action", "integers of shape [8], one token a row, got float64[8]", "measuring"),
+        ("WrongShape", "bad_action", "one token a row, got int64[8, 1]", "measuring"),
         ("OutsideVocabulary", "bad_action", "1000000", "measuring"),
         ("Hungry", "memory", "no room", "measuring"),
         ("RaisesInLearn", "raised", "a bug\nin my code", "training after 10 tokens, bench_learners.py"),
