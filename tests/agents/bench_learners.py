@@ -59,6 +59,11 @@ class OutsideVocabulary(Floats):
         return np.full(len(observations["input_ids"]), 10**6)
 
 
+class HugeTokens(Floats):
+    def act(self, observations):
+        return np.full(len(observations["input_ids"]), 10**12)
+
+
 class Learner(Speaker):
     """Learns nothing, but does as one that does; ``module`` is what its weights are."""
 
@@ -73,6 +78,13 @@ class Learner(Speaker):
 
     def learn(self, training):
         training.advance({"loss": 1.0}, num_read_tokens=10, num_gradient_steps=1)
+
+
+class EarlyLearner(Learner):
+    """Trains before it is measured for the first time."""
+
+    def begin(self, training):
+        training.advance(num_read_tokens=10, num_gradient_steps=2)
 
 
 class NotFiniteMetric(Learner):

@@ -186,6 +186,8 @@ def test_the_random_agent_draws_evenly_from_what_may_be_needed(tmp_path, warm):
         ("Floats", "bad_action", "integers of shape [8], one token a row, got float64[8]", "measuring"),
         ("WrongShape", "bad_action", "one token a row, got int64[8, 1]", "measuring"),
         ("OutsideVocabulary", "bad_action", "1000000", "measuring"),
+        ("HugeTokens", "bad_action", "1000000000000", "measuring"),
+        ("EarlyLearner", "raised", "begin has spent 10 tokens and made 2 gradient", "loading the start"),
         ("Hungry", "memory", "no room", "measuring"),
         ("RaisesInLearn", "raised", "a bug\nin my code", "training after 10 tokens, bench_learners.py"),
         ("NotFiniteMetric", "not_finite", "metric loss of update 1 is nan", "training after 10 tokens"),

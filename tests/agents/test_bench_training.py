@@ -1,6 +1,9 @@
 """Training in the benchmark: what counts, when it ends, what a killed job finds again."""
 
+import copy
 import math
+import pickle
+from functools import partial
 
 import gymnasium as gym
 import numpy as np
@@ -78,6 +81,41 @@ def test_a_copy_of_an_environment_takes_from_the_same_budget():
     env.clone().step(np.full(5, 40))
     env.step(np.full(5, 40))
     assert budget.num_acted == 10
+
+
+def test_a_deep_copy_takes_from_the_same_budget_and_a_pickle_is_refused():
+    budget = TokenBudget(10**6)
+    env = make_env(budget, autoreset_mode="DISABLED")
+    env.reset(seed=0)
+    copy.deepcopy(env).step(np.full(5, 40))
+    assert budget.num_acted == 5
+    with pytest.raises(TypeError, match="would not be counted"):
+        pickle.dumps(env)
+
+
+@pytest.mark.parametrize("by_response", [False, True])
+def test_one_action_can_not_go_far_beyond_the_budget(tmp_path, by_response):
+    training = make_training(tmp_path, budget=100)
+    for num_envs, is_refused in ((126, True), (125, False)):
+        env = training.make_env(num_envs)
+        env.reset(seed=0)
+        ends = np.full(num_envs, env.tokenizer.end_id)
+        act = partial(env.step_responses, ends[:, None], np.ones(num_envs, int))
+        act = act if by_response else partial(env.step, ends)
+        if is_refused:
+            with pytest.raises(BudgetSpentError, match="126 tokens goes far beyond"):
+                act()
+            assert training.num_tokens == 0
+        else:
+            act()
+    assert training.num_tokens == 125
+
+
+def test_what_was_read_can_not_go_far_beyond_the_budget(tmp_path):
+    training = make_training(tmp_path, budget=100)
+    training.advance(num_read_tokens=125)
+    with pytest.raises(InvalidValueError, match="126 tokens of demonstrations"):
+        training.advance(num_read_tokens=1)
 
 
 def test_the_first_action_beyond_the_budget_is_refused_and_changes_nothing():
@@ -162,11 +200,26 @@ def test_metrics_that_are_no_numbers_end_the_training(tmp_path, value):
 
 
 @pytest.mark.parametrize(
-    "counts", [{"num_gradient_steps": -1}, {"num_read_tokens": -1}, {"flops": -1.0}, {"flops": math.nan}]
-)
+    "counts",
+    [
+        {"num_gradient_steps": -1}, {"num_read_tokens": -1}, {"flops": -1.0}, {"flops": math.nan},
+        {"num_read_tokens": math.nan}, {"num_gradient_steps": 0.5}, {"num_gradient_steps": 2**63},
+        {"flops": 1e301},
+    ],
+)  # fmt: skip
 def test_counts_only_grow(tmp_path, counts):
+    training = make_training(tmp_path)
     with pytest.raises(InvalidValueError, match="numbers from 0"):
-        make_training(tmp_path).advance(**counts)
+        training.advance(**counts)
+    assert training.num_tokens == training.num_gradient_steps == 0 and training.flops is None
+
+
+@pytest.mark.parametrize("num_tokens", [-1, math.nan])
+def test_a_charge_gives_nothing_back(tmp_path, num_tokens):
+    training = make_training(tmp_path)
+    with pytest.raises(InvalidValueError, match="charge got num_tokens"):
+        training.charge(num_tokens)
+    assert training.num_tokens == 0
 
 
 def test_a_checkpoint_gives_back_what_was_kept(tmp_path):

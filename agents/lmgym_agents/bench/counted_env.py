@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import gymnasium as gym
 import numpy as np
@@ -22,6 +22,8 @@ from lmgym.tasks.base import Task
 
 AGENTS_OPTIONS: Final = ("autoreset_mode", "mask_actions")
 """Of an environment, those that an agent may choose: no other can change what is learned."""
+MAX_OVERDRAFT: Final = 0.25
+"""Share of the budget by which the last action may go beyond it: a rollout ends where its rows end."""
 
 
 @dataclass
@@ -42,19 +44,44 @@ class TokenBudget:
     def is_spent(self) -> bool:
         return self.num_spent >= self.limit
 
-    def check(self) -> None:
-        """Raises BudgetSpentError if nothing is left."""
+    def check(self, num_tokens: int) -> None:
+        """Raises BudgetSpentError if nothing is left, or far too little for an action of ``num_tokens``."""
         if self.is_spent:
             raise BudgetSpentError(
                 f"the budget of {self.limit:,} tokens is spent ({self.num_acted:,} acted, {self.num_read:,} "
                 "read). learn need not catch this; advance says False when it is near."
             )
+        if self.num_spent + num_tokens > (1 + MAX_OVERDRAFT) * self.limit:
+            raise BudgetSpentError(
+                f"an action of {num_tokens:,} tokens goes far beyond the budget, of which "
+                f"{self.limit - self.num_spent:,} of {self.limit:,} are left; act in fewer rows at a time."
+            )
+
+    def read(self, num_tokens: int) -> None:
+        """Notes tokens that were learned from; raises InvalidValueError if they go far beyond the budget."""
+        self.num_read += num_tokens
+        if num_tokens and self.num_spent > (1 + MAX_OVERDRAFT) * self.limit:
+            raise InvalidValueError(
+                f"{self.num_read:,} tokens of demonstrations were learned from and {self.num_acted:,} acted, "
+                f"which is far beyond the budget of {self.limit:,}; tell advance of less at a time and stop "
+                "when it says False."
+            )
+
+    def __copy__(self) -> TokenBudget:
+        return self  # whoever copies an environment, to search in it, still spends the same tokens
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> TokenBudget:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a counted environment can't be pickled: what the copy acts would not be counted.")
 
 
 class CountedVectorEnv(TokenVectorEnv):
     """A ``TokenVectorEnv`` whose actions are taken from a budget, one for each token of a row that acts.
 
-    An action is refused once the budget is spent; the last one before may overdraw it, by what it holds.
+    An action is refused once the budget is spent; the last one before may overdraw it, by at most
+    ``MAX_OVERDRAFT`` of it. Copies take from the same budget.
     """
 
     def __init__(self, task: Task, *, budget: TokenBudget, **options: Any) -> None:
@@ -65,16 +92,23 @@ class CountedVectorEnv(TokenVectorEnv):
         self, tokens: NDArray[Any], lengths: NDArray[Any], active: NDArray[np.bool_] | None = None
     ) -> TurnResult:
         """Is that of ``TokenVectorEnv``; raises BudgetSpentError once the budget is spent."""
-        self._budget.check()
+        self._budget.check(0)
         acted = self.is_live if active is None else np.asarray(active)
         result = super().step_responses(tokens, lengths, active)
         self._budget.num_acted += int(np.asarray(lengths)[acted].sum())
         return result
 
+    def _check_responses(
+        self, rows: NDArray[np.int64], tokens: object, lengths: object
+    ) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        given, counts = super()._check_responses(rows, tokens, lengths)
+        self._budget.check(int(counts.sum()))
+        return given, counts
+
     def _append(
         self, rows: NDArray[np.int64], actions: NDArray[Any]
     ) -> tuple[NDArray[np.float64], TurnEnds | None]:
-        self._budget.check()
+        self._budget.check(len(rows))
         found = super()._append(rows, actions)
         self._budget.num_acted += len(rows)
         return found

@@ -31,7 +31,7 @@ import torch
 from lmgym.bench.fields import check_plain
 from lmgym.bench.result_record import Failure, Result, Score
 from lmgym.bench.suites import Entry
-from lmgym.errors import BudgetSpentError
+from lmgym.errors import BudgetSpentError, InvalidValueError
 from lmgym.seeding import make_key
 from lmgym.tokenization import make_tokenizer
 from lmgym_agents.agent_specs import make_agent, parse_agent_spec
@@ -122,7 +122,7 @@ class _Run:
         self.phase = "loading the start"
         self.training = training = self._make_training()
         if hasattr(self.agent, "begin"):
-            self.agent.begin(training)
+            self._begin(training)
         self.tell("start", 0.0)
         self.phase = "measuring before training"
         if not training.is_resumed:
@@ -136,6 +136,16 @@ class _Run:
         self.phase = "saving"
         self._keep()
         self.tell("end", 1.0)
+
+    def _begin(self, training: BenchTraining) -> None:
+        spent = training.num_tokens, training.num_gradient_steps
+        self.agent.begin(training)
+        if (training.num_tokens, training.num_gradient_steps) != spent:
+            raise InvalidValueError(
+                f"begin has spent {training.num_tokens - spent[0]} tokens and made "
+                f"{training.num_gradient_steps - spent[1]} gradient steps; an agent is measured between "
+                "begin and learn, so train in learn."
+            )
 
     def _make_training(self) -> BenchTraining:
         job = self.job

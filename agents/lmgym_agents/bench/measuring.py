@@ -26,6 +26,7 @@ from lmgym_agents.runs.random_state import rng_state, seed_rngs, set_rng_state
 MAX_ROWS: Final = 1024
 QUALITY: Final = "demonstration_quality"
 """Option of tasks whose demonstrations may err on purpose."""
+MAX_TOKEN: Final = 2**31 - 1
 MAX_RESPONSE_CHARS: Final = 1_000_000
 """Of a foreign agent's response; more is a mistake, and would be tokenised for minutes."""
 
@@ -115,10 +116,9 @@ class GuardedAgent:
     def _check_texts(self, actions: Any, count: int) -> Sequence[str]:
         is_list = isinstance(actions, Sequence) and not isinstance(actions, str | bytes)
         if not is_list or len(actions) != count or not all(isinstance(text, str) for text in actions):
-            many = f" of {len(actions)}" if is_list else ""
             raise InvalidActionError(
                 f"{self._name}.act must return {count} texts, one for each observation, got "
-                f"{type(actions).__name__}{many}."
+                f"{describe_texts(actions)}."
             )
         longest = max(map(len, actions), default=0)
         if longest > MAX_RESPONSE_CHARS:
@@ -135,4 +135,7 @@ class GuardedAgent:
                 f"{self._name}.act must return integers of shape [{count}], one token a row, got "
                 f"{found.dtype}{list(found.shape)}."
             )
+        bad = found[(found < 0) | (found > MAX_TOKEN)]
+        if len(bad):  # which of the smaller ones are tokens is known to the environments
+            raise InvalidActionError(f"{self._name}.act must return tokens, numbers from 0, got {bad[0]}.")
         return found

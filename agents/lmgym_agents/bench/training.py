@@ -8,6 +8,7 @@ changes no number. The time that measuring and saving take is not training time.
 from __future__ import annotations
 
 import math
+import operator
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from lmgym.bench.fields import MAX_COUNT
 from lmgym.bench.result_record import CurvePoint
 from lmgym.bench.suites import Entry
 from lmgym.envs.vector import TokenVectorEnv
@@ -27,6 +29,8 @@ from lmgym_agents.runs.metrics import MetricsWriter
 from lmgym_agents.runs.random_state import rng_state, set_rng_state
 
 CHECKPOINT_EVERY_S: Final = 10.0
+MAX_FLOPS: Final = 1e30
+"""Of one piece of work; more is a mistake."""
 
 
 class BenchTraining:
@@ -117,8 +121,12 @@ class BenchTraining:
         )  # fmt: skip
 
     def charge(self, num_tokens: int) -> None:
-        """Takes tokens from the budget that were acted elsewhere: in a search, which steps no environment."""
-        self._tokens.num_acted += num_tokens
+        """Takes tokens from the budget that were acted elsewhere: in a search, which steps no environment.
+
+        Raises:
+            InvalidValueError: a number below 0.
+        """
+        self._tokens.num_acted += _count("charge", "num_tokens", num_tokens)
 
     def begin(self) -> None:
         """Takes the first point of the curve, unless it was taken before a kill."""
@@ -150,17 +158,19 @@ class BenchTraining:
 
         Raises:
             NotFiniteError: a metric is NaN or infinite.
-            InvalidValueError: a count below 0.
+            InvalidValueError: a count that is no integer from 0, FLOPs that are no number from 0, or more
+                was read than there is a budget for.
         """
         self._pause()
-        if num_gradient_steps < 0 or num_read_tokens < 0 or (flops is not None and not 0 <= flops < math.inf):
+        num_steps = _count("advance", "num_gradient_steps", num_gradient_steps)
+        num_read = _count("advance", "num_read_tokens", num_read_tokens)
+        if flops is not None and not 0 <= flops <= MAX_FLOPS:
             raise InvalidValueError(
-                f"advance got num_gradient_steps={num_gradient_steps}, num_read_tokens={num_read_tokens} and "
-                f"flops={flops}; allowed: numbers from 0, flops also None."
+                f"advance got flops={flops}; allowed: numbers from 0 to {MAX_FLOPS:g}, and None."
             )
         self._step += 1
-        self._tokens.num_read += num_read_tokens
-        self.num_gradient_steps += num_gradient_steps
+        self._tokens.read(num_read)
+        self.num_gradient_steps += num_steps
         if flops is not None:
             self.flops = (self.flops or 0.0) + flops
         self._log(dict(metrics or {}), timing)
@@ -227,6 +237,17 @@ class BenchTraining:
         self.curve = [CurvePoint(**point) for point in state["curve"]]
         self._marks, self.train_s = state["marks"], state["train_s"]
         self._agent_state, self._random = state["agent"], state["random"]
+
+
+def _count(method: str, name: str, value: Any) -> int:
+    """Returns an integer from 0 as Python's own."""
+    try:
+        count = operator.index(value)
+    except TypeError:  # also NaN, which no comparison would catch
+        count = -1
+    if not 0 <= count < MAX_COUNT:
+        raise InvalidValueError(f"{method} got {name}={value}; allowed: integers, numbers from 0.")
+    return count
 
 
 def _is_not_finite(value: Any) -> bool:
