@@ -7,6 +7,7 @@ promised. Left out: environments, and what the tokens earn.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -45,6 +46,15 @@ def observed_text(agent: Agent, tokenizer: TextTokenizer, row: NDArray[np.int64]
     return text if getattr(agent, "reads_marks", False) else readable(text)
 
 
+def describe_texts(given: Any) -> str:
+    """Returns what an agent has given in place of texts, such as "list of 8, of which one is of type int"."""
+    kind = type(given).__name__
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+        return kind
+    strange = next((type(text).__name__ for text in given if not isinstance(text, str)), None)
+    return f"{kind} of {len(given)}" + (f", of which one is of type {strange}" if strange else "")
+
+
 def _ask_for_texts(
     agent: Agent, tokenizer: TextTokenizer, rows: list[NDArray[np.int64]], budgets: NDArray[np.int64]
 ) -> list[list[int]]:
@@ -53,7 +63,7 @@ def _ask_for_texts(
     if not is_list or len(texts) != len(rows) or not all(isinstance(text, str) for text in texts):
         raise InvalidValueError(
             f"{type(agent).__name__}.act must return {len(rows)} texts, one for each observation, "
-            f"got {type(texts).__name__}{f' of {len(texts)}' if is_list else ''}."
+            f"got {describe_texts(texts)}."
         )
     if isinstance(tokenizer, ChatTokenizer):
         texts = list(map(plain, texts))

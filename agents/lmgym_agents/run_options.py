@@ -50,8 +50,9 @@ class EnvOptions:
     level: int | None = None
     """difficulty, from 1; none: the task's own"""
     reward: str | None = None
-    """what is paid: correct, partial, steps, format, length, repetition, utility, utility_parts, model:FOLDER
-    (a reward model) or judge:SPEC; none: the environment's own"""
+    """what is paid: correct, partial, steps, format, length, repetition, utility, utility_parts, noisy:P
+    (correct, turned round with probability P), model:FOLDER (a reward model) or judge:SPEC; none: the
+    environment's own"""
     option: Annotated[tuple[str, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="NAME=VALUE")] = ()
     """any other option of the environment, e.g. --option style=worked; may be given several times"""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,6 +14,12 @@ from lmgym.agent_checker.calls import call_agent, takes_one
 from lmgym.agent_checker.samples import Sample
 from lmgym.checker.laws import are_equal, require
 from lmgym.envs.vector import TokenVectorEnv
+
+_ARGUMENTS: Final = {
+    "act": "observations", "begin": "training", "observe": "experience", "learn": "training",
+}  # fmt: skip
+_NOT_BEGUN: Final = "it acts only after begin(training), which `lmgym bench` alone calls"
+_OTHER_KIND: Final = "observations of another kind than the agent was written for; any must be answered"
 
 
 def check_form(agent: Any) -> None:
@@ -28,7 +34,7 @@ def check_form(agent: Any) -> None:
         callable(getattr(agent, "act", None)), f"{name}.act", "a method act(observations)",
         getattr(agent, "act", None), "a method of another name",
     )  # fmt: skip
-    for method in ("act", "observe", "learn", "save", "load"):
+    for method in ("act", "begin", "observe", "learn", "save", "load"):
         if hasattr(agent, method):
             _check_method(agent, name, method)
     require(
@@ -43,7 +49,7 @@ def check_form(agent: Any) -> None:
 
 
 def _check_method(agent: Any, name: str, method: str) -> None:
-    argument = {"act": "observations", "observe": "experience", "learn": "training"}.get(method, "folder")
+    argument = _ARGUMENTS.get(method, "folder")
     found = getattr(agent, method)
     require(
         callable(found) and takes_one(found), f"{name}.{method}({argument})", "a method of one argument",
@@ -93,7 +99,7 @@ class ActingWatch:
         start = time.perf_counter()
         actions = call_agent(
             call, f"{sample.rows} actions", agent.act, given,
-            cause="observations of another kind than the agent was written for; any must be answered",
+            cause=_NOT_BEGUN if hasattr(agent, "begin") else _OTHER_KIND,
         )  # fmt: skip
         if is_timed:
             self.act_s[sample.rows] = time.perf_counter() - start

@@ -91,22 +91,22 @@ class JudgeCache:
             header = b""
         except OSError as error:
             raise InvalidValueError(
-                f"the judge's cache {str(self.path)!r} can't be opened: {error}."
+                f"the cache of answers {str(self.path)!r} can't be opened: {error}."
             ) from error
         if header and header != _HEADER:
             raise InvalidValueError(
-                f"{str(self.path)!r} is no judge's cache; give another file, or a new name."
+                f"{str(self.path)!r} is no cache of answers; give another file, or a new name."
             )
         try:
             return self._connect()
         except sqlite3.OperationalError as error:  # locked, read-only, a full disk: not damage
             raise InvalidValueError(
-                f"the judge's cache {str(self.path)!r} can't be opened: {error}."
+                f"the cache of answers {str(self.path)!r} can't be opened: {error}."
             ) from error
         except sqlite3.DatabaseError as error:
             aside, said = self._put_aside(), " ".join(str(error).split())
             warnings.warn(
-                f"the judge's cache {self.path} was damaged ({said}) and is now {aside}; a new one is "
+                f"the cache of answers {self.path} was damaged ({said}) and is now {aside}; a new one is "
                 "begun, and its questions will be asked again.",
                 RuntimeWarning,
                 stacklevel=3,
@@ -130,7 +130,7 @@ class JudgeCache:
         held = set(connection.execute("SELECT type, name, sql FROM sqlite_master"))
         # A view or a trigger is a program, which could run for ever.
         if held - _OWN or (found != _APPLICATION_ID and (found or held)):
-            raise InvalidValueError(f"{str(self.path)!r} is another program's database, no judge's cache.")
+            raise InvalidValueError(f"{str(self.path)!r} is another program's database, no cache of answers.")
         if (state := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             raise sqlite3.DatabaseError(str(state))
         self._to_wal(connection)

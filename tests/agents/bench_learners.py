@@ -37,6 +37,11 @@ class OneText(Speaker):
         return "a"
 
 
+class Numbers(Speaker):
+    def act(self, observations):
+        return list(range(len(observations)))
+
+
 class Hungry(Speaker):
     def act(self, observations):
         raise MemoryError("no room")

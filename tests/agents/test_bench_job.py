@@ -182,7 +182,8 @@ def test_the_random_agent_draws_evenly_from_what_may_be_needed(tmp_path, warm):
     [
         ("Raises", "raised", "KeyError: 'what was I asked?'", "measuring before training, bench_learners.py"),
         ("FewTexts", "bad_action", "8 texts, one for each observation, got list of 1", "measuring"),
-        ("OneText", "bad_action", "must return 8 texts", "measuring"),
+        ("OneText", "bad_action", "must return 8 texts, one for each observation, got str.", "measuring"),
+        ("Numbers", "bad_action", "got list of 8, of which one is of type int", "measuring"),
         ("Floats", "bad_action", "integers of shape [8], one token a row, got float64[8]", "measuring"),
         ("WrongShape", "bad_action", "one token a row, got int64[8, 1]", "measuring"),
         ("OutsideVocabulary", "bad_action", "1000000", "measuring"),

@@ -169,6 +169,13 @@ def test_agents_that_answer_nonsense_are_told_so():
 
     with pytest.raises(InvalidValueError, match="must return 3 texts"):
         evaluate(Silent(), Echo(), split="train", num_problems=3)
+
+    class Counter(Silent):
+        def act(self, observations):
+            return list(range(len(observations)))
+
+    with pytest.raises(InvalidValueError, match="got list of 3, of which one is of type int"):
+        evaluate(Counter(), Echo(), split="train", num_problems=3)
     Silent.granularity = "word"
     with pytest.raises(InvalidValueError, match="granularity='word'"):
         check_agent(Silent())

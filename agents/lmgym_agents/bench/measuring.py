@@ -13,6 +13,7 @@ import gymnasium as gym
 import numpy as np
 
 from lmgym.agent import Agent
+from lmgym.agent_turns import describe_texts
 from lmgym.bench.result_record import Score
 from lmgym.bench.suites import Entry
 from lmgym.envs.setup import task_options

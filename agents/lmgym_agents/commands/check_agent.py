@@ -9,7 +9,7 @@ import tyro
 from rich.console import Console
 
 import lmgym
-from lmgym_agents.agent_specs import load_factory, parse_agent_spec
+from lmgym_agents.agent_specs import load_factory, make_lone_agent, parse_agent_spec
 from lmgym_agents.run_options import EnvOptions
 
 
@@ -34,7 +34,10 @@ def run_check_agent(config: CheckAgent) -> int:
         CheckError: the agent breaks a law.
         LmgymError: it can't be made.
     """
-    make = load_factory(parse_agent_spec(config.agent))
+    spec = parse_agent_spec(config.agent)
+    if spec.kind == "builtin":  # the mistakes of other constructors are laws broken, which are told of below
+        make_lone_agent(config.agent, seed=config.seed)
+    make = load_factory(spec)
     found = lmgym.check_agent(make, config.env.env, seed=config.seed, env_options=config.env.make_options())
     Console(markup=False, emoji=False, highlight=False, soft_wrap=True).print(str(found))
     return 0

@@ -39,7 +39,7 @@ def test_the_file_is_durable(tmp_path):
 def test_a_file_that_is_something_else_is_refused_and_left_alone(content, tmp_path):
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
-    with pytest.raises(InvalidValueError, match=r"notes\.txt' is no judge's cache"):
+    with pytest.raises(InvalidValueError, match=r"notes\.txt' is no cache of answers"):
         JudgeCache(path)
     assert path.read_bytes() == content and list(tmp_path.iterdir()) == [path]
 
