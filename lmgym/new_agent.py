@@ -96,6 +96,7 @@ def write_agent(name: str, kind: Kind, out: Path) -> Path:
     values = {
         "name": name, "Agent": "".join(part.capitalize() for part in name.split("_")),
         "distribution": name.replace("_", "-"), "env": fact.env, "entry": fact.entry, "success": fact.success,
+        "before": "none" if float(fact.success) == 0 else "nearly all",
     }  # fmt: skip
     names = {
         f"{name}.py": kind, f"test_{name}.py": "test", "pyproject.toml": "pyproject", "README.md": "readme",

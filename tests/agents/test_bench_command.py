@@ -306,3 +306,17 @@ def test_the_lists_name_suites_and_agents(capsys):
     assert run_bench(Bench(list=True)) == 0
     text = capsys.readouterr().out
     assert "lmgym-quick-1" in text and "  random\n" in text
+    assert "entries of lmgym-quick-1" in text and "lmgym/Reverse-v0" in text
+    assert run_bench(Bench(list=True, suite="probes")) == 0
+    assert "entries of lmgym-probes-1" in capsys.readouterr().out
+
+
+def test_what_a_first_try_lacks_is_said(bench, capsys):
+    bench(only=("sums",), seeds=1)
+    text = capsys.readouterr().out
+    assert "1 of the 2 entries of lmgym-tiny-1 were run" in text and "1 (1 missing)" in text
+    assert bench("fakes:good,fakes:fails", seeds=1, retry_failed=True) == 1
+    text = capsys.readouterr().out
+    assert (
+        "fewer than 3 seeds: all agents are tied" in text and "--retry-failed does failed jobs again" in text
+    )

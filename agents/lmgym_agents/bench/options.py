@@ -32,29 +32,29 @@ class Bench:
     agents: str = ""
     """agents, with commas between them (within an option: %2C); not needed to merge results alone"""
     seeds: int | None = None
-    """how many seeds: 5 means 0 to 4; default: the suite's"""
+    """how many seeds: 5 means 0 to 4; none: the suite's"""
     seed_list: tuple[int, ...] = ()
-    """these seeds instead"""
+    """these seeds instead, such as --seed-list 3 4"""
     out: Path | None = None
-    """folder of the results"""
+    """folder of the results; needed unless --list or --merge is all that is asked for"""
     only: Annotated[tuple[str, ...], tyro.conf.arg(aliases=["--entries"])] = ()
-    """entries of the suite to run; none: all"""
+    """entries of the suite to run (--list names them); none: all"""
     jobs: int | None = None
-    """jobs at a time; default: number of GPUs, or of cores"""
+    """jobs at a time; none: as many as GPUs, or cores"""
     device: Device = "auto"
     """cpu, cuda, or auto: the GPUs if there are any"""
     threads: int = 1
-    """of each job on the CPU; numbers depend on it"""
+    """threads of each job on the CPU; its numbers depend on them"""
     timeout_minutes: float = 60.0
-    """after which a job is killed and has failed"""
+    """after which a job or a warm start is killed and has failed"""
     memory_gb: float | None = None
-    """above which a job is killed and has failed; default: 80 % of the machine's"""
+    """gigabytes (10^9 bytes) above which a job is killed and has failed; none: 80 % of the machine's"""
     retry_failed: bool = False
     """do failed jobs again, too"""
     merge: tuple[Path, ...] = ()
     """files of results of others, shown beside these and written to merged.jsonl"""
     list: bool = False
-    """print suites and agents, and do nothing"""
+    """print suites, the entries of --suite, and agents, and do nothing"""
 
     def __post_init__(self) -> None:
         for name in ("timeout_minutes", "memory_gb", "threads"):

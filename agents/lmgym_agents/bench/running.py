@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,10 +12,13 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from lmgym.bench.comparison import MIN_COMMON_RUNS
 from lmgym.bench.leaderboard import failure_lines, leaderboard_table
 from lmgym.bench.result_record import Result
 from lmgym.bench.results import merge_results, read_results, write_results
+from lmgym.bench.scores import score_table
 from lmgym.bench.suites import Suite, load_suite, suite_ids
 from lmgym.errors import InvalidValueError
 from lmgym_agents.agent_specs import ENTRY_POINT_GROUP, parse_agent_spec
@@ -46,7 +50,7 @@ def run_asked(config: Bench, *, work: str = WORK) -> int:
     """
     console = Console(highlight=False, markup=False, emoji=False)
     if config.list:
-        return _print_lists(console)
+        return _print_lists(console, config.suite)
     suite = load_suite(config.suite)
     agents = () if config.merge and not config.agents else split_agents(config.agents)
     if config.out is None and not agents:
@@ -69,7 +73,7 @@ def run_asked(config: Bench, *, work: str = WORK) -> int:
         if config.retry_failed:
             _forget_failed(plan, folder)
         folder.collect(dict(find_all_results(config.out, suite)))
-        merge_results(folder.results, *others)  # before the long work: whatever is wrong with them
+        _check_others(merge_results(folder.results, *others), suite)  # before the long work
         try:
             is_well = _run(plan, folder, slots, limits, console, work)
         except KeyboardInterrupt:
@@ -90,6 +94,18 @@ def _show_merged(config: Bench, suite: Suite, console: Console) -> int:
     is_asked = any(result.suite == suite.id for result in results)
     _print_results(console, suite if is_asked else None, results)
     return 0
+
+
+def _check_others(results: Sequence[Result], suite: Suite) -> None:
+    """Raises LmgymError if results of others can't be compared with those of ``suite``."""
+    if not results:
+        return
+    score_table(results, suite)
+    if results[0].suite_hash != suite.hash:
+        raise InvalidValueError(
+            f"the results given by --merge are of {suite.id} under the hash {results[0].suite_hash[:12]}, here "
+            f"it is {suite.hash[:12]}: they are of different problems and can't be compared."
+        )
 
 
 def _memory_bytes(config: Bench) -> float:
@@ -150,25 +166,59 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGTERM, earlier)
 
 
-def _print_lists(console: Console) -> int:
+def _print_lists(console: Console, chosen: str) -> int:
     table = Table("suite", "entries", "seeds", "what it is for", box=None, pad_edge=False)
     for name in suite_ids():
         suite = load_suite(name)
         table.add_row(name, str(len(suite.entries)), str(len(suite.seeds)), suite.summary)
     console.print(table)
+    suite = load_suite(chosen)
+    console.print(f"\nentries of {suite.id} (for --only; of another suite: --list --suite NAME):")
+    entries = Table("entry", "environment", "token budget", "abilities", box=None, pad_edge=False)
+    for entry in suite.entries:
+        options = ", ".join(f"{name}={value}" for name, value in entry.options.items())
+        about = ", ".join(entry.abilities)
+        entries.add_row(entry.name, Text(f"{entry.env} {options}"), f"{entry.budget:,}", about)
+    console.print(entries)
     console.print("\nagents:")
-    for name in dict.fromkeys([*BUILTIN, *entry_points(group=ENTRY_POINT_GROUP).names]):
-        console.print(f"  {name}")
+    first: dict[str, str] = {}
+    for name, target in BUILTIN.items():
+        is_alias = first.setdefault(target, name) != name
+        console.print(f"  {name}" + (f" (the same as {first[target]})" if is_alias else ""))
+    for name in sorted(entry_points(group=ENTRY_POINT_GROUP).names - BUILTIN.keys()):
+        console.print(f"  {name} (of a package that is installed)")
     console.print("  module:Class\n  http://host:8000/v1#model")
     return 0
 
 
+def _notes(suite: Suite, results: Sequence[Result]) -> Iterator[str]:
+    """Yields what keeps the agents from ranks and intervals, so that a small first try is no riddle."""
+    done = {entry: {r.seed for r in results if r.entry == entry} for entry in {r.entry for r in results}}
+    if len(done) < len(suite.entries):
+        yield (
+            f"{len(done)} of the {len(suite.entries)} entries of {suite.id} were run: agents get a rank and "
+            "an IQM (interquartile mean of scores, 0 random to 1 optimal) by running them all."
+        )
+    elif min(map(len, done.values())) < MIN_COMMON_RUNS:
+        yield (
+            f"fewer than {MIN_COMMON_RUNS} seeds: all agents are tied, and intervals say little; of one run "
+            "they have no width."
+        )
+
+
 def _print_results(console: Console, suite: Suite | None, results: Sequence[Result]) -> None:
+    seeds = {result.seed for result in results}
+    if suite is not None:  # fewer seeds were asked for: the others are not missing
+        suite = dataclasses.replace(suite, seeds=tuple(sorted(seeds)))
     table = leaderboard_table(results, suite)
     console.print(f"\n{results[0].suite}")
     console.print(table)
+    if suite is not None:
+        for note in _notes(suite, results):
+            console.print(note, soft_wrap=True)
     failures = failure_lines(results)
     if failures:
         console.print("failed; these are in no number:")
         for line in failures:
             console.print(f"  {line}", soft_wrap=True)
+        console.print("What a job has printed is in its log.txt; --retry-failed does failed jobs again.")

@@ -41,9 +41,16 @@ def run_report(config: ReportConfig) -> int:
     """Runs ``lmgym report``; returns the exit code.
 
     Raises:
-        LmgymError: there is no such folder, or Plotly is not installed.
+        LmgymError: there is no such folder, nothing in it to show, or Plotly is not installed.
     """
     report = make_report(config.folder, title=config.title, max_transcripts=config.max_transcripts)
+    if not any(
+        (report.num_results, report.num_runs, report.num_transcripts, report.num_trees, report.left_out)
+    ):
+        raise InvalidValueError(
+            f"there is nothing to show in '{config.folder}': no results of `lmgym bench` (they come with the "
+            "first job that is done), no run of `lmgym train`, no *.tokens.jsonl, no search trees."
+        )
     out = config.out or config.folder / "report.html"
     data = report.html.encode()
     write_atomically(out.absolute(), data)

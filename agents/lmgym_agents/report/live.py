@@ -83,7 +83,7 @@ def _head(run: LiveRun, name: str, age_s: float | None) -> list[Text]:
     title = Text(visible_text(name, max_chars=120), style="bold", no_wrap=True, overflow="ellipsis")
     if not run.num_records:
         why = "is not there yet" if age_s is None else "holds no record yet"
-        return [title, Text(f"its metrics file {why}; waiting", style="dim")]
+        return [title, Text(f"its metrics file {why}", style="dim")]
     far = f"step {run.step:,}"
     if run.stage_step is not None and run.stage_total:
         share = min(1.0, run.stage_step / run.stage_total)

@@ -13,6 +13,7 @@ import pytest
 
 from lmgym.bench.suites import load_suite
 from lmgym.errors import InvalidValueError
+from lmgym_agents.commands.report import ReportConfig, run_report
 from lmgym_agents.report.html.bench_figures import figure_text
 from lmgym_agents.report.html.episodes import Episode
 from lmgym_agents.report.html.folder import MAX_LINE_BYTES
@@ -329,6 +330,9 @@ def test_long_runs_are_thinned_and_keep_their_end():
 def test_an_empty_folder_and_none_at_all(tmp_path):
     report = make_report(tmp_path)
     assert report[1:] == (0, 0, 0, 0, 0, [])
+    with pytest.raises(InvalidValueError, match="there is nothing to show in"):
+        run_report(ReportConfig(folder=tmp_path))
+    assert not list(tmp_path.iterdir())
     with pytest.raises(InvalidValueError, match="there is no folder"):
         make_report(tmp_path / "nowhere")
     with pytest.raises(InvalidValueError, match="at least 0, got -1"):

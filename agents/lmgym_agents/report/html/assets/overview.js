@@ -32,9 +32,10 @@ function leaderboard(bench, place) {
   const parts = [element('h3', {}, `Leaderboard${suffix}`),
     element('p', { class: 'faint' }, 'Normalised scores: 0 is an agent that draws tokens at random, 1 the best ',
       'possible. In brackets 95 % intervals of a stratified bootstrap over runs. Agents that the runs don’t part ',
-      'share a rank (“2=”). An agent that lacks an entry has no rank.'),
+      'share a rank (“2=”). An agent that lacks an entry of the suite has no rank. An interval of no width is of one ',
+      'run an entry, or of runs that are all equal.'),
     table(columns, rows, `${plainShown(bench.suite)}, ${bench.num_results} results, problems ${bench.hash.slice(0, 12)}`)];
-  parts.push(...failures(bench));
+  parts.push(...measured(bench), ...failures(bench));
   const figures = figureData().bench?.[place] || {};
   const named = [['aggregate', 'Aggregates with intervals'], ['profile', 'Performance profiles'],
     ['improvement', 'Probability of improvement']];
@@ -49,6 +50,15 @@ function leaderboard(bench, place) {
     'lmgym bench --suite probes --agents ppo,random --out DIR'));
   parts.push(provenance(bench));
   return parts;
+}
+
+// What was measured, not normalised, of the entries that were run.
+function measured(bench) {
+  const names = bench.entries.map((entry) => entry.name).filter((name) => bench.rows.some((row) => row.entries[name]));
+  if (!names.length) return [];
+  const rows = bench.rows.map((row) => [shown(row.agent), ...names.map((name) => shown(row.entries[name] || '–'))]);
+  return [table([['agent', 'name'], ...names.map((name) => [plainShown(name)])], rows,
+    'measured on each entry’s headline split: mean over runs (worst to best)')];
 }
 
 const runsOf = (row) => [row.runs, ...(row.num_failed ? [element('span', { class: 'bad' }, ' ▲')] : [])];
