@@ -49,6 +49,7 @@ __all__ = [
 
 MAX_LINE_BYTES = 16_000_000
 MAX_LINES = 200_000
+MAX_FILE_BYTES = 1_000_000_000
 
 
 def to_json_line(result: Result) -> str:
@@ -68,14 +69,14 @@ def read_results(path: str | Path) -> tuple[Result, ...]:
     found: list[Result] = []
     try:
         with path.open("rb") as file:
-            number = 0
+            number = size = 0
             while line := file.readline(MAX_LINE_BYTES + 1):
-                number += 1
+                number, size = number + 1, size + len(line)
                 where = f"{path}:{number}"
-                if len(line) > MAX_LINE_BYTES or number > MAX_LINES:
+                if len(line) > MAX_LINE_BYTES or number > MAX_LINES or size > MAX_FILE_BYTES:
                     raise InvalidValueError(
-                        f"{where}: allowed are {MAX_LINES} lines of {MAX_LINE_BYTES} bytes; "
-                        "this is no file of results."
+                        f"{where}: allowed are {MAX_LINES} lines of {MAX_LINE_BYTES} bytes, in all "
+                        f"{MAX_FILE_BYTES} bytes; this is no file of results."
                     )
                 if line.strip():
                     found.append(parse_result(read_json(line.decode("utf-8"), where), where))

@@ -7,6 +7,7 @@ is not clipped. Jobs that failed or were never finished have no score; they are 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,9 +15,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lmgym.bench.fields import show
 from lmgym.bench.result_record import Result
 from lmgym.bench.suites import Entry, Suite, load_suite
 from lmgym.errors import EmptyProblemSetError, InvalidValueError
+
+MAX_AGENTS = 300
+MAX_RUNS = 1000
+"""Of an agent and an entry; what can be compared in bounded time and memory, whoever has made the files."""
 
 Strata = Sequence[NDArray[np.float64]]
 """For each of E entries float64[n] (or float64[R, n] for R resamples), the scores of its n runs."""
@@ -125,11 +131,13 @@ def score_table(
 
     Raises:
         EmptyProblemSetError: there are no results.
-        InvalidValueError: results of several suites or hashes, one job twice, or a result without the split.
+        InvalidValueError: results of several suites or hashes, one job twice, a result without the split or
+            with a score that its metric can't have, or more than ``MAX_AGENTS`` or ``MAX_RUNS``.
         UnknownNameError: an entry that the suite has not.
     """
     results = tuple(results)
     suite = suite_of(results, suite)
+    _check_size(results)
     names = {entry.name for entry in suite.entries}
     jobs: dict[str, dict[tuple[str, int], Result]] = {}
     for result in sorted(results, key=lambda each: each.key):
@@ -159,14 +167,34 @@ def score_table(
     )
 
 
+def _check_size(results: Sequence[Result]) -> None:
+    runs = Counter((result.agent, result.entry) for result in results)
+    num_agents, most = len({agent for agent, _ in runs}), max(runs.values())
+    if num_agents > MAX_AGENTS or most > MAX_RUNS:
+        raise InvalidValueError(
+            f"results of {num_agents} agents, up to {most} of one agent and entry, are too many to compare; "
+            f"allowed: {MAX_AGENTS} agents, {MAX_RUNS} runs each of an entry. Leave some out."
+        )
+
+
+def _check_value(result: Result, entry: Entry, split: str) -> None:
+    value = result.scores[split].mean
+    if entry.metric != "reward" and not 0 <= value <= 1:
+        raise InvalidValueError(
+            f"the result of agent {result.agent[:200]!r}, entry {entry.name!r}, seed {result.seed} has the "
+            f"{entry.metric} {value} on the split {split!r}; allowed: numbers in [0, 1]."
+        )
+
+
 def _runs(results: Sequence[Result], entry: Entry, split: str | None) -> Runs:
     name = split or entry.headline
     for result in results:
         if name not in result.scores:
             raise InvalidValueError(
                 f"the result of agent {result.agent[:200]!r}, entry {entry.name!r}, seed {result.seed} has "
-                f"no score on the split {name!r}, only on {', '.join(result.scores)}."
+                f"no score on the split {name!r}, only on {show(list(result.scores))}."
             )
+        _check_value(result, entry, name)
     values = np.array([result.scores[name].mean for result in results])
     scores = np.array([entry.normalise(name, value) for value in values.tolist()])
     return Runs(tuple(result.seed for result in results), scores, values)

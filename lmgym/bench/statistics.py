@@ -103,10 +103,18 @@ def average_ranks(agents: Sequence[Strata]) -> Array:
 
     Equal agents share the mean of their ranks.
     """
-    means = np.stack([_means(strata) for strata in agents], axis=-1)
-    beaten_by = (means[..., None, :] > means[..., :, None]).sum(axis=-1)
-    equal = (means[..., None, :] == means[..., :, None]).sum(axis=-1)
-    return np.asarray((beaten_by + (equal + 1) / 2).mean(axis=-2))
+    return _average_ranks([_means(strata) for strata in agents])
+
+
+def _average_ranks(agents: Sequence[Array]) -> Array:
+    """Returns ``average_ranks`` of float64[..., E] for each agent; in memory for one of them at a time."""
+    means = np.stack(agents, axis=-1)
+    ranks = []
+    for mine in agents:
+        beaten_by = (means > mine[..., None]).sum(axis=-1)
+        equal = (means == mine[..., None]).sum(axis=-1)
+        ranks.append((beaten_by + (equal + 1) / 2).mean(axis=-1))
+    return np.stack(ranks, axis=-1)
 
 
 def resample(
@@ -117,12 +125,12 @@ def resample(
     The draws depend on the seed, the stream, the place of the entry and the number of its runs alone, and so
     are the same for all agents.
     """
-    return [
-        scores[
-            make_generator(seed, "bench", stream, at).integers(0, len(scores), (num_resamples, len(scores)))
-        ]
-        for at, scores in enumerate(strata)
-    ]
+    return [scores[_picks(at, len(scores), num_resamples, seed, stream)] for at, scores in enumerate(strata)]
+
+
+def _picks(at: int, num_runs: int, num_resamples: int, seed: int, stream: str) -> NDArray[np.int64]:
+    """Returns int64[R, n], which runs are drawn for the entry at a place."""
+    return make_generator(seed, "bench", stream, at).integers(0, num_runs, (num_resamples, num_runs))
 
 
 def percentile_interval(draws: Array, confidence: float = CONFIDENCE) -> tuple[Array, Array]:
@@ -166,13 +174,26 @@ def estimate_improvement(
 ) -> Estimate:
     """Returns ``probability_of_improvement`` with its interval; the two's runs are drawn independently."""
     _check(one)
-    draws = [
-        resample(strata, num_resamples=num_resamples, seed=seed, stream=stream)
-        for strata, stream in ((one, "one"), (other, "other"))
-    ]
-    low, high = percentile_interval(probability_of_improvement(draws[0], draws[1]), confidence)
+    shares = []
+    for at, (x, y) in enumerate(zip(one, other, strict=True)):
+        # Pairs of resamples are pairs of runs, each as often as its two were drawn: no array of R * n * n.
+        first, second = (
+            _count_picks(_picks(at, len(scores), num_resamples, seed, stream))
+            for scores, stream in ((x, "one"), (y, "other"))
+        )
+        wins = ((first @ np.sign(x[:, None] - y)) * second).sum(axis=-1)
+        shares.append((wins / (len(x) * len(y)) + 1) / 2)
+    low, high = percentile_interval(np.asarray(np.mean(shares, axis=0)), confidence)
     value = float(probability_of_improvement(one, other))
     return Estimate(value, float(low), float(high), count_runs(one) + count_runs(other))
+
+
+def _count_picks(picks: NDArray[np.int64]) -> Array:
+    """Returns float64[R, n], how often each run was drawn."""
+    num_resamples, num_runs = picks.shape
+    places = picks + num_runs * np.arange(num_resamples)[:, None]
+    counts = np.bincount(places.ravel(), minlength=picks.size).reshape(picks.shape)
+    return counts.astype(np.float64)
 
 
 def estimate_profile(
@@ -201,11 +222,11 @@ def estimate_ranks(
         _check(strata)
     names = sorted(agents)
     draws = [
-        resample(agents[name], num_resamples=num_resamples, seed=seed, stream=f"ranks of {name}")
+        _means(resample(agents[name], num_resamples=num_resamples, seed=seed, stream=f"ranks of {name}"))
         for name in names
     ]
     values = average_ranks([agents[name] for name in names])
-    low, high = percentile_interval(average_ranks(draws), confidence)
+    low, high = percentile_interval(_average_ranks(draws), confidence)
     return {
         name: Estimate(float(values[k]), float(low[k]), float(high[k]), count_runs(agents[name]))
         for k, name in enumerate(names)

@@ -7,12 +7,14 @@ import signal
 import pytest
 
 from lmgym.bench.results import read_results, same_numbers, sort_results, write_results
-from lmgym.errors import InvalidValueError, MissingDependencyError, UnknownNameError
+from lmgym.bench.suites import load_suite
+from lmgym.errors import InvalidValueError, LmgymError, MissingDependencyError, UnknownNameError
 from lmgym_agents.bench.processes import Processes
 from lmgym_agents.commands.bench import Bench, run_bench
 from lmgym_agents.errors import ResumeError, RunFolderError
 from lmgym_agents.runs.folder_lock import FolderLock
 from tests.agents.bench_setup import WORK, lines_of, write_suite
+from tests.lmgym.bench.made_results import make_result
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="jobs are started by fork")
 
@@ -270,6 +272,24 @@ def test_unreadable_files_of_others_are_found_before_anything_runs(bench, tmp_pa
     with pytest.raises(InvalidValueError, match="can't be read"):
         bench(merge=(tmp_path / "empty.jsonl", tmp_path / "none.jsonl"))
     assert not bench.out.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"suite_hash": "ab" * 32}, "under the hash abababababab"),
+        ({"suite": "lmgym-core-1"}, "the results are of lmgym-core-1"),
+        ({"entry": "sum"}, "Did you mean 'sums'"),
+        ({"score": 1.5}, "allowed: numbers in"),
+    ],
+)
+def test_results_that_can_not_be_compared_are_found_before_anything_runs(bench, tmp_path, changes, message):
+    suite = load_suite(str(bench.suite))
+    given = {"entry": "sums", "seed": 0, "suite": suite.id, "suite_hash": suite.hash, **changes}
+    write_results(tmp_path / "theirs.jsonl", [make_result("theirs", **given)])
+    with pytest.raises(LmgymError, match=message):
+        bench(merge=(tmp_path / "theirs.jsonl",))
+    assert not (bench.out / "jobs").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -103,8 +103,8 @@ def _check_others(results: Sequence[Result], suite: Suite) -> None:
     score_table(results, suite)
     if results[0].suite_hash != suite.hash:
         raise InvalidValueError(
-            f"the results given by --merge are of {suite.id} under the hash {results[0].suite_hash[:12]}, here "
-            f"it is {suite.hash[:12]}: they are of different problems and can't be compared."
+            f"the results given by --merge are of {suite.id} under the hash {results[0].suite_hash[:12]}, "
+            f"here it is {suite.hash[:12]}: they are of different problems and can't be compared."
         )
 
 

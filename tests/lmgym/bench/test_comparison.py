@@ -73,6 +73,26 @@ def test_what_cannot_be_compared_is_refused():
     assert len(group_by_suite([one, make_result("b", "one", 0, suite_hash="cd" * 32)])) == 2
 
 
+@pytest.mark.parametrize("score", [-0.01, 1.01, 50.0])
+@pytest.mark.parametrize("metric", ["success", "score", "reward"])
+def test_a_rate_lies_between_0_and_1(metric, score):
+    suite = make_suite(make_entry("e", metric=metric))
+    results = make_results({"x": {"e": [0.5, score]}})
+    if metric == "reward":
+        assert score_table(results, suite).runs["x", "e"].values.tolist() == [0.5, score]
+    else:
+        with pytest.raises(InvalidValueError, match=f"'x', entry 'e', seed 1 has the {metric} {score}"):
+            score_table(results, suite)
+
+
+def test_more_than_can_be_compared_is_refused():
+    suite = make_suite("e")
+    with pytest.raises(InvalidValueError, match="301 agents, up to 1 of one"):
+        score_table([make_result(str(k), "e", 0) for k in range(301)], suite)
+    with pytest.raises(InvalidValueError, match="1 agents, up to 1001 of one"):
+        score_table([make_result("x", "e", k) for k in range(1001)], suite)
+
+
 def test_a_dominating_agent_is_first():
     assert labels(table(bad=BAD, good=GOOD)) == [("good", "1"), ("bad", "2")]
     assert is_better(table(bad=BAD, good=GOOD), "good", "bad")

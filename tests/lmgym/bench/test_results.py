@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from lmgym.bench import results
 from lmgym.bench.fields import MAX_DEPTH, check_plain, read_json
 from lmgym.bench.result_record import OF_THE_RUN, CurvePoint, Score
 from lmgym.bench.results import (
@@ -166,6 +167,16 @@ def test_hostile_files_are_typed_errors(tmp_path):
             read_results(path)
     with pytest.raises(InvalidValueError, match="can't be read: No such file"):
         read_results(tmp_path / "none.jsonl")
+
+
+def test_a_file_is_read_up_to_a_size(tmp_path, monkeypatch):
+    write_results(tmp_path / "big.jsonl", [FULL] * 3)
+    size = (tmp_path / "big.jsonl").stat().st_size
+    monkeypatch.setattr(results, "MAX_FILE_BYTES", size)
+    assert len(read_results(tmp_path / "big.jsonl")) == 3
+    monkeypatch.setattr(results, "MAX_FILE_BYTES", size - 1)
+    with pytest.raises(InvalidValueError, match=r"big.jsonl:3: allowed .* in all"):
+        read_results(tmp_path / "big.jsonl")
 
 
 def test_a_deep_configuration_is_refused_before_it_is_written():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,29 @@ def test_improvement_by_hand():
     one, other = [np.array([1.0, 2.0])], [np.array([1.0, 0.0, 3.0])]
     # Of six pairs 1 = 1, 1 > 0, 1 < 3, 2 > 1, 2 > 0, 2 < 3: three and a half won.
     assert stats.probability_of_improvement(one, other) == pytest.approx(3.5 / 6)
+
+
+def peak_bytes(compute):
+    tracemalloc.start()
+    compute()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_many_runs_and_agents_take_bounded_memory():
+    # An array of resamples, runs and runs would take 1,440 MB; one of resamples, agents and agents 90 MB.
+    many = [draw(0, 1, 300)[0]]
+    assert peak_bytes(lambda: stats.estimate_improvement(many, many)) < 40e6
+    agents = {str(k): draw(k, 1, 2) for k in range(150)}
+    assert peak_bytes(lambda: stats.estimate_ranks(agents)) < 30e6
+
+
+def test_an_improvement_has_the_interval_of_its_resamples():
+    one, other = [np.array([0.1, 0.5, 0.5])], [np.array([0.5, 0.2, 0.9, 0.9])]
+    draws = [stats.resample(s, stream=name) for s, name in ((one, "one"), (other, "other"))]
+    low, high = stats.percentile_interval(stats.probability_of_improvement(*draws))
+    assert stats.estimate_improvement(one, other)[1:3] == (low, high)
 
 
 def test_ranks_by_hand():
