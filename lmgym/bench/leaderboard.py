@@ -143,7 +143,7 @@ def _wall_s(results: Sequence[Result], agent: str) -> float | None:
 
 def show_estimate(found: Estimate | None) -> str:
     """Returns a number with its interval, such as "0.512 (0.471 to 0.555)"; a dash for none."""
-    return "–" if found is None else f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
+    return "–" if found is None else f"{found.value:z.3f} ({found.low:z.3f} to {found.high:z.3f})"
 
 
 _SUMMARY: tuple[tuple[str, Align], ...] = (

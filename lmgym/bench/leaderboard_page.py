@@ -10,6 +10,7 @@ the results were made. Text outside the markers stays.
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ def _origin(results: Sequence[Result]) -> str:
     """Returns how, where and when the results were made."""
     lines = ["How they were made:", ""]
     for what, values in (
-        ("command", {result.command for result in results}),
+        ("command", {_command(results)}),
         ("machine", {result.machine for result in results}),
         ("commit", {result.commit or "unknown" for result in results}),
         ("days", {result.date[:10] for result in results}),
@@ -77,6 +78,17 @@ def _origin(results: Sequence[Result]) -> str:
         more = [f"and {len(listed) - _MAX_LISTED} more"] if len(listed) > _MAX_LISTED else []
         lines.append(f"- {what}: {'; '.join(listed[:_MAX_LISTED] + more)}")
     return "\n".join(lines)
+
+
+def _command(results: Sequence[Result]) -> str:
+    """Returns one command that makes all of these results; each of them also holds its own."""
+    agents = shlex.quote(",".join(sorted({result.agent.replace(",", "%2C") for result in results})))
+    entries = {result.entry for result in results}
+    is_whole = entries == {entry.name for entry in load_suite(results[0].suite).entries}
+    only = "" if is_whole else f" --only {' '.join(sorted(entries))}"
+    seeds = " ".join(map(str, sorted({result.seed for result in results})))
+    wanted = f"--agents {agents}{only} --seed-list {seeds}"
+    return f"lmgym bench --suite {results[0].suite} {wanted} --out runs/bench"
 
 
 def fill_page(page: str, content: str) -> str:

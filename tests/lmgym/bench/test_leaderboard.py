@@ -127,7 +127,9 @@ def test_the_program_writes_and_checks(tmp_path, capsys):
     assert main(arguments) == 0 and main([*arguments, "--check"]) == 0
     text = page.read_text("utf-8")
     assert text.count("## lmgym-quick-1") == 2 and text.count("are of other problems") == 1
-    assert "| 1 | ppo | 0.9" in text and "- command: lmgym bench" in text and "after" in text
+    assert "| 1 | ppo | 0.9" in text and "after" in text
+    assert "- command: lmgym bench --suite lmgym-quick-1 --agents ppo --seed-list 0 1 2 --out" in text
+    assert "- command: lmgym bench --suite lmgym-quick-1 --agents old --only " in text
     assert "has drifted" in capsys.readouterr().out
 
 
