@@ -14,9 +14,10 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, Literal
@@ -79,6 +80,10 @@ def parse_agent_spec(text: str) -> AgentSpec:
         return AgentSpec(text=text, kind="builtin", name=name, options=options)
     registered = entry_points(group=ENTRY_POINT_GROUP).names
     if name not in registered:
+        if name.isidentifier() and is_module(name):
+            raise InvalidValueError(
+                f"{name!r} is a module; name the agent's class in it, too: {name}:MyAgent."
+            )
         raise UnknownNameError("agent", name, [*BUILTIN, *registered, "module:Class", "http://…/v1#MODEL"])
     return AgentSpec(text=text, kind="entry_point", name=name, options=options)
 
@@ -172,9 +177,36 @@ def _find_factory(spec: AgentSpec) -> tuple[Callable[..., Any], dict[str, Any]]:
     if spec.kind == "entry_point":
         point = _registered(spec.name)
         return _load(f"{point.module}:{point.attr}"), dict(spec.options)
+    _see_current_folder()
+    return _load(spec.name), dict(spec.options)
+
+
+def _see_current_folder() -> None:
     if "" not in sys.path:  # a script of the console does not look for modules where the person is
         sys.path.append("")
-    return _load(spec.name), dict(spec.options)
+
+
+def is_module(name: str) -> bool:
+    """Returns whether a module or package ``name``, without a dot, can be found; nothing is imported."""
+    _see_current_folder()
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):  # one that is half imported has no spec
+        return name in sys.modules
+
+
+def check_agents_exist(agents: Iterable[str]) -> None:
+    """Checks what can be known of agents without importing them: their names' form, and their packages.
+
+    Raises:
+        InvalidValueError: a name of another form, or a module that can't be found.
+        UnknownNameError: neither a built-in nor registered.
+    """
+    for agent in agents:
+        spec = parse_agent_spec(agent)
+        package = spec.name.partition(":")[0].partition(".")[0]
+        if spec.kind == "module" and not is_module(package):
+            raise _no_module(package, spec.name)
 
 
 def _registered(name: str) -> EntryPoint:
@@ -194,10 +226,7 @@ def _load(reference: str) -> Callable[..., Any]:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise _not_importable(module_name, error) from error
-        raise InvalidValueError(
-            f"there is no module {error.name!r} to import the agent {reference!r} from. Is it installed, or "
-            "its folder the current one or on PYTHONPATH?"
-        ) from error
+        raise _no_module(error.name, reference) from error
     except Exception as error:  # importing runs the author's code
         raise _not_importable(module_name, error) from error
     try:
@@ -212,6 +241,13 @@ def _load(reference: str) -> Callable[..., Any]:
 
 def _is_made_in(value: object, module: str) -> bool:
     return callable(value) and getattr(value, "__module__", None) == module
+
+
+def _no_module(name: str, reference: str) -> InvalidValueError:
+    return InvalidValueError(
+        f"there is no module {name!r} to import the agent {reference!r} from. Is it installed, or "
+        "its folder the current one or on PYTHONPATH?"
+    )
 
 
 def _not_importable(module: str, error: BaseException) -> InvalidValueError:

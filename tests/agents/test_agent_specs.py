@@ -217,3 +217,9 @@ def test_a_guarded_agent_still_says_that_it_reads_marks():
     assert not GuardedAgent(agent).reads_marks
     agent.reads_marks = True
     assert GuardedAgent(agent).reads_marks
+
+
+def test_a_module_without_a_class_is_answered_with_how_to_name_one(mine):
+    with pytest.raises(InvalidValueError, match="d_specs_raises:MyAgent"):
+        parse_agent_spec("d_specs_raises")  # which raises when it is imported
+    assert "d_specs_raises" not in sys.modules

@@ -196,6 +196,10 @@ def test_another_suite_or_other_options_are_refused_with_what_differs(bench, tmp
     (tmp_path / "changed.json").write_text(json.dumps(plain))
     with pytest.raises(ResumeError, match=r"entries\.sums\.budget: \d+ → \d+"):
         bench(suite=str(tmp_path / "changed.json"))
+    with pytest.raises(
+        ResumeError, match=r"given\):\n  suite: 'lmgym-tiny-1' → 'lmgym-quick-1'\nIts results"
+    ):
+        bench(suite="quick")
     assert len(by_name(bench.out)) == 1
 
 
@@ -229,6 +233,12 @@ def test_mistakes_are_found_before_anything_runs(bench, options, error, message,
     with pytest.raises(error, match=message):
         bench(**options)
     assert not bench.out.exists()
+
+
+def test_a_module_that_is_nowhere_is_found_before_a_warm_start_is_made(tmp_path):
+    with pytest.raises(InvalidValueError, match="there is no module 'no_such_module_at_all'"):
+        run_bench(Bench(agents="random,no_such_module_at_all.deep:Agent", out=tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("options", [{"timeout_minutes": 0.0}, {"threads": 0}, {"memory_gb": float("nan")}])

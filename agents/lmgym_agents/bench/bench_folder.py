@@ -90,6 +90,8 @@ class BenchFolder:
         except CheckpointError as error:
             raise ResumeError(f"{path}: {error} Restore it, or choose another folder.") from error
         differences = list_differences(saved, given)
+        if saved.get("suite") != given["suite"]:  # what else differs follows from that
+            differences = [each for each in differences if each[0] == "suite"]
         if differences:
             lines = "\n  ".join(f"{name}: {_show(old)} → {_show(new)}" for name, old, new in differences)
             raise ResumeError(

@@ -21,7 +21,7 @@ from lmgym.bench.results import merge_results, read_results, write_results
 from lmgym.bench.scores import score_table
 from lmgym.bench.suites import Suite, load_suite, suite_ids
 from lmgym.errors import InvalidValueError
-from lmgym_agents.agent_specs import ENTRY_POINT_GROUP, parse_agent_spec
+from lmgym_agents.agent_specs import ENTRY_POINT_GROUP, check_agents_exist, parse_agent_spec
 from lmgym_agents.bench.bench_folder import BenchFolder, find_all_results
 from lmgym_agents.bench.builtin import BUILTIN
 from lmgym_agents.bench.display import BenchDisplay
@@ -57,8 +57,11 @@ def run_asked(config: Bench, *, work: str = WORK) -> int:
         return _show_merged(config, suite, console)
     if config.out is None:
         raise InvalidValueError("--out is missing: the folder for the results, such as --out runs/quick.")
-    for agent in agents:
-        parse_agent_spec(agent)
+    if work == WORK:
+        check_agents_exist(agents)
+    else:  # of other work only the form of names is known
+        for agent in agents:
+            parse_agent_spec(agent)
     entries = choose_entries(suite, config.only)
     plan = make_plan(entries, agents, choose_seeds(suite, config.seeds, config.seed_list))
     others = [read_results(path) for path in config.merge]
@@ -135,9 +138,8 @@ def _run(
     num_done = sum(folder.find_result(task) is not None for task in jobs)
     if num_done < len(jobs):
         went_on = f", {num_done} of them done before" if num_done else ""
-        console.print(
-            f"{folder.suite.id}: {len(jobs)} jobs{went_on}; {len(slots)} at a time on {limits.device}"
-        )
+        many = "1 job" if len(jobs) == 1 else f"{len(jobs)} jobs"
+        console.print(f"{folder.suite.id}: {many}{went_on}; {len(slots)} at a time on {limits.device}")
         with (
             _interruptible(),
             Processes(work=work, threads=limits.threads) as processes,
