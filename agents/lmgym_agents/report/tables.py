@@ -34,6 +34,7 @@ def print_outcome(result: TrainingResult, folder: Path, num_transcripts: int) ->
         console.print(make_transcript_table(next(iter(last.values()))["transcripts"]))
     console.print(f"\nRun folder: {folder}", soft_wrap=True)
     console.print("  model/ (Hugging Face format), curves.png, metrics.jsonl, evaluation.json, tensorboard/")
+    console.print(f"Its curves and transcripts as a page: lmgym report {folder}", soft_wrap=True)
 
 
 def make_stage_table(findings: Mapping[str, Any]) -> Table:
