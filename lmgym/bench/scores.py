@@ -21,7 +21,7 @@ from lmgym.bench.suites import Entry, Suite, load_suite
 from lmgym.errors import EmptyProblemSetError, InvalidValueError
 
 MAX_AGENTS = 300
-MAX_RUNS = 1000
+MAX_RUNS = 300
 """Of an agent and an entry; what can be compared in bounded time and memory, whoever has made the files."""
 
 Strata = Sequence[NDArray[np.float64]]

@@ -60,6 +60,9 @@ def test_seeds_are_counted_listed_or_the_suite_s(suite):
     assert choose_seeds(suite, 5) == (0, 1, 2, 3, 4)
     assert choose_seeds(suite, None, (9, 3)) == (9, 3)
     assert choose_seeds(suite, None) == (0, 1)
+    for count, listed in ((301, ()), (None, range(301))):
+        with pytest.raises(InvalidValueError, match="301 seeds are more than can be compared"):
+            choose_seeds(suite, count, listed)
 
 
 def test_gpus_keep_the_names_that_the_environment_gives_them(monkeypatch):

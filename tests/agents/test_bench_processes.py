@@ -210,6 +210,11 @@ def test_the_beginning_and_the_end_of_a_log_stay(tmp_path):
     assert (tmp_path / "log.txt").read_bytes() == b"0123456789AB"
 
 
+def test_a_log_that_can_not_be_written_ends_nobody(processes, tmp_path):
+    (tmp_path / "log.txt").mkdir()
+    assert run(processes, "good", tmp_path)[0].exit_code == 0
+
+
 def test_the_place_in_a_log_is_that_of_foreign_code(tmp_path):
     library, installed = json.__file__, np.__file__
     stack = f"""Current thread 0x1 (most recent call first):

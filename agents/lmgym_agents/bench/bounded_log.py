@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import deque
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,9 @@ class BoundedLog:
     def __init__(self, path: Path, *, first_bytes: int = FIRST_BYTES, last_bytes: int = LAST_BYTES) -> None:
         """Opens a log, to append to; one that earlier attempts have made too long is begun anew.
 
+        Where no file can be made (foreign code has put something else there, the disk is full), output is
+        lost, as it is no reason to end whoever keeps the logs of all jobs.
+
         Args:
             path: the file.
             first_bytes: how much of the beginning stays.
@@ -25,7 +29,10 @@ class BoundedLog:
         with contextlib.suppress(OSError):
             if path.stat().st_size > first_bytes:
                 path.unlink()
-        self._file = open(path, "ab", buffering=0)
+        try:
+            self._file = open(path, "ab", buffering=0)
+        except OSError:
+            self._file = open(os.devnull, "ab", buffering=0)
         self._room = first_bytes
         self._last_bytes = last_bytes
         self._tail: deque[bytes] = deque()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from lmgym.bench.scores import MAX_RUNS
 from lmgym.bench.suites import Entry, Suite
 from lmgym.errors import InvalidValueError
 
@@ -83,8 +84,12 @@ def choose_seeds(suite: Suite, count: int | None, listed: Sequence[int] = ()) ->
     """Returns the seeds that are listed, or the first ``count``, or the suite's own.
 
     Raises:
-        InvalidValueError: a count below 1, a seed below 0 or one twice, or both are given.
+        InvalidValueError: a count below 1, a seed below 0 or one twice, both are given, or more than can be
+            compared.
     """
+    number = len(listed) if count is None else count
+    if number > MAX_RUNS:
+        raise InvalidValueError(f"{number} seeds are more than can be compared; allowed: {MAX_RUNS}.")
     if listed and count is not None:
         raise InvalidValueError("--seeds (how many) and --seed-list (which) exclude each other; give one.")
     if listed:

@@ -295,6 +295,7 @@ def test_the_leaderboard_and_its_failures(tmp_path):
     grpo = next(row for row in sums["table"] if row["agent"].startswith("grpo"))
     assert (grpo["num_runs"], grpo["num_failed"]) == (2, 1)
     ppo = next(row for row in sums["table"] if row["agent"] == "ppo")
+    assert (ppo["num_tokens"], ppo["num_read"], ppo["num_steps"]) == (60000, 0, 200)
     assert ppo["start"] == [0.255] * 3  # of the headline, "test"; there is also one of "ood_digits"
 
 

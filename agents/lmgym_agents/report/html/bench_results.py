@@ -207,6 +207,8 @@ def _entry_table(part: BenchPart, entry: Entry) -> list[dict[str, Any]]:
                 "agent": row.agent, "num_runs": len(good), "num_failed": len(mine) - len(good),
                 "splits": splits, "start": start,
                 "num_tokens": _mean([result.num_tokens for result in good]),
+                "num_read": _mean([result.num_read_tokens for result in good]),
+                "num_steps": _mean([result.num_gradient_steps for result in good]),
                 "wall_s": _mean([r.timing["wall_s"] for r in good if "wall_s" in r.timing]),
             }
         )  # fmt: skip

@@ -38,9 +38,9 @@ function splitTable(entry) {
   };
   const rows = entry.table.map((row) => [shown(row.agent), cell(row.start), ...order.map((split) => cell(row.splits[split])),
     row.num_failed ? element('span', { class: 'bad' }, `${row.num_runs} (${row.num_failed} failed)`) : String(row.num_runs),
-    row.num_tokens === null ? '–' : count(row.num_tokens), number(row.wall_s, 3)]);
+    ...[row.num_tokens, row.num_read, row.num_steps].map((spent) => (spent === null ? '–' : count(spent))), number(row.wall_s, 3)]);
   return table([['agent', 'name'], [`${plainShown(entry.splits[0])} before training`], ...order.map((split) => [plainShown(split)]), ['runs'],
-    ['tokens', 'number'], ['s a run', 'number']], rows, `${entry.metric}: mean over runs, worst to best run`);
+    ['tokens acted', 'number'], ['tokens read', 'number'], ['gradient steps', 'number'], ['s a run', 'number']], rows, `${entry.metric}: mean over runs, worst to best run`);
 }
 
 function examples(entry) {
