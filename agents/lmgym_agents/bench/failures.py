@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import torch
 
+import lmgym
 from lmgym.errors import InvalidActionError, OutOfMemoryError
 from lmgym_agents.bench.weights import NotFiniteError
 
@@ -15,7 +16,7 @@ Kind = Literal["raised", "not_finite", "bad_action", "memory"]
 """Those that a job can tell of itself; "timeout" and "died" are told by whoever runs it."""
 
 MAX_MESSAGE_CHARS: Final = 2000
-_HERE: Final = Path(__file__).resolve().parents[1]
+_OURS: Final = (Path(__file__).resolve().parents[1], Path(lmgym.__file__).resolve().parent)
 
 
 def kind_of(error: BaseException) -> Kind:
@@ -41,9 +42,10 @@ def describe_error(error: BaseException) -> str:
 
 
 def place_of(error: BaseException) -> str:
-    """Returns ``FILE:LINE in FUNCTION`` of the innermost call outside this package, else the innermost.
+    """Returns ``FILE:LINE in FUNCTION`` of the innermost call outside lmgym, else the innermost.
 
-    The file's name alone, as its folder differs from machine to machine.
+    The file's name alone, as its folder differs from machine to machine. Nothing for an action that lmgym has
+    refused: the message names whose it was, and a line of lmgym's would only mislead.
     """
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
@@ -51,7 +53,9 @@ def place_of(error: BaseException) -> str:
     foreign = [
         frame
         for frame in frames
-        if not Path(frame.filename).is_relative_to(_HERE) and "site-packages" not in frame.filename
+        if not any(map(Path(frame.filename).is_relative_to, _OURS)) and "site-packages" not in frame.filename
     ]
+    if not foreign and isinstance(error, InvalidActionError):
+        return ""
     frame = (foreign or frames)[-1]
     return f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
