@@ -313,3 +313,14 @@ return Math.min(...[...document.querySelectorAll(".token")].map((token) => {
   return (a + 0.05) / (b + 0.05);
 }));
 """
+
+
+def test_the_first_entry_that_was_run_is_shown_first(report, tmp_path):
+    results = [result for result in make_results() if result.entry == "reverse"]
+    page = report(write_bench(tmp_path / "first", results=results))
+    page.go("environments")
+    assert page.run("return document.querySelector('h3').textContent") == "reverse"
+    assert "sums (not run)" in page.text() and "reverse (not run)" not in page.text()
+    page.go("overview")
+    assert "measured on each entry’s headline split" in page.text()
+    assert page.complaints() == []

@@ -6,9 +6,12 @@ function environments(chosen) {
   if (!entries.length) {
     return [...parts, empty('There are no results of a benchmark here.', 'lmgym bench --suite quick --out DIR')];
   }
-  const at = Math.min(Math.max(Number(chosen) || 0, 0), entries.length - 1);
+  const wasRun = (item) => item.table.some((row) => row.num_runs || row.num_failed);
+  const first = Math.max(entries.findIndex(wasRun), 0); // of a suite whose first entries were left away
+  const at = Math.min(Math.max(Number(chosen ?? first) || 0, 0), entries.length - 1);
   const entry = entries[at];
-  const title = (item) => (DATA.bench.length > 1 ? `${DATA.bench[item.bench].suite}: ${item.name}` : item.name);
+  const title = (item) => (DATA.bench.length > 1 ? `${DATA.bench[item.bench].suite}: ${item.name}` : item.name)
+    + (wasRun(item) ? '' : ' (not run)');
   parts.push(element('div', { class: 'controls' }, choice('entry', entries.map((item, place) => [place, title(item)]), at,
     (value) => { location.hash = `#environments/${value}`; })));
   parts.push(element('h3', {}, shown(entry.name)), facts(entry), splitTable(entry));

@@ -68,8 +68,8 @@ function metricCurves(run, other) {
   return [element('div', { class: 'grid' }, names.map((name) => {
     const lines = [[run, '#0072B2'], ...(other ? [[other, '#E69F00']] : [])].filter(([item]) => item.metrics[name]);
     const data = lines.flatMap(([item, colour]) => metricLines(item, name, colour, lines.length > 1));
-    const layout = { height: 230, margin: { l: 48, r: 8, t: 30, b: 30 }, showlegend: false,
-      title: { text: plotText(name), font: { size: 13 }, x: 0.02, xanchor: 'left' }, xaxis: {}, yaxis: {} };
+    const layout = { height: 230, margin: { l: 48, r: 8, t: 30, b: 40 }, showlegend: false,
+      title: { text: plotText(name), font: { size: 13 }, x: 0.02, xanchor: 'left' }, xaxis: { title: { text: 'update', font: { size: 11 }, standoff: 4 } }, yaxis: {} };
     return figurePlace({ data, layout }, `${plainShown(name)} by update`);
   })), other ? element('p', { class: 'small' },  'blue: ' , shown(run.path),
     ' · orange: ', shown(other.path)) : ''];

@@ -17,7 +17,7 @@ function transcripts() {
   parts.push(element('p', { class: 'faint', id: 'sampling' }, rule
     ? `${count(INDEX.length)} of ${count(total)} shown: ${rule}. More: lmgym report --max-transcripts N.`
     : `All ${count(total)} transcripts are shown.`), element('p', { class: 'faint' }, 'Point at a token, or go there by ',
-    'Tab and the arrow keys, for its numbers.'));
+    'Tab and the arrow keys, for its numbers. Surprise is the mean −log-prob of a response’s tokens, in nats.'));
   const list = element('div');
   const status = element('p', { class: 'faint', role: 'status' });
   const redraw = (page = 0) => { view.page = page; list.replaceChildren(...pageOf(status, redraw)); };
