@@ -50,6 +50,7 @@ class Sample(NamedTuple):
     """One episode in words."""
 
     step: int
+    """Of its stage, as the curves count, or else of the run."""
     prompt: str
     response: str
     reward: float | None
@@ -120,7 +121,8 @@ class LiveRun:
         prompt, response = record.get("sample_prompt"), record.get("sample_response")
         if isinstance(prompt, str) and isinstance(response, str):
             reward = to_number(record.get("sample_reward"))
-            self.samples.append(Sample(self.step, _text(prompt), _text(response), reward))
+            step = self.step if self.stage_step is None else self.stage_step
+            self.samples.append(Sample(step, _text(prompt), _text(response), reward))
 
     def _add_notes(self, record: Mapping[str, Any]) -> None:
         if to_number(record.get("skipped_steps")):

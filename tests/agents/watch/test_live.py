@@ -144,3 +144,11 @@ def test_a_missing_plotext_is_named_with_what_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "plotext", None)
     with pytest.raises(MissingDependencyError, match=r'pip install "lmgym\[agents\]"'):
         frame(run_of(record(1)))
+
+
+def test_samples_count_as_the_curves_do():
+    run = LiveRun()
+    run.add(record(26, stage_step=6))
+    assert run.samples[-1].step == 6 and run.series["success"].steps == [6.0]
+    run.add({**record(27), "stage_step": None})
+    assert run.samples[-1].step == 27

@@ -56,9 +56,10 @@ function number(value, digits = 4) {
 const count = (value) => value.toLocaleString('en');
 const percent = (part, whole) => (whole ? `${((100 * part) / whole).toFixed(1)} %` : '–');
 
-// An estimate [value, low, high].
+// An estimate [value, low, high]; of one run, or of runs that are all equal, there is no interval to tell.
 function estimate(found) {
   if (!found) return ['–'];
+  if (found[1] === found[2]) return [found[0].toFixed(3).replace('-', '−')];
   const low = found[1].toFixed(3).replace('-', '−');
   const high = found[2].toFixed(3).replace('-', '−');
   return [found[0].toFixed(3).replace('-', '−'), ' ', element('span', { class: 'interval' }, `[${low}, ${high}]`)];

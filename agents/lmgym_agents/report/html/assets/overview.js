@@ -32,8 +32,8 @@ function leaderboard(bench, place) {
   const parts = [element('h3', {}, `Leaderboard${suffix}`),
     element('p', { class: 'faint' }, 'Normalised scores: 0 is an agent that draws tokens at random, 1 the best ',
       'possible. In brackets 95 % intervals of a stratified bootstrap over runs. Agents that the runs don’t part ',
-      'share a rank (“2=”). An agent that lacks an entry of the suite has no rank. An interval of no width is of one ',
-      'run an entry, or of runs that are all equal.'),
+      'share a rank (“2=”). An agent that lacks an entry of the suite has no rank. Where there is one run an entry, ',
+      'or all are equal, no interval can be told.'),
     table(columns, rows, `${plainShown(bench.suite)}, ${bench.num_results} results, problems ${bench.hash.slice(0, 12)}`)];
   parts.push(...measured(bench), ...failures(bench));
   const figures = figureData().bench?.[place] || {};
