@@ -90,8 +90,13 @@ def efficiency_curves(
 
 
 def spent_by(points: Sequence[CurvePoint], axis: Axis) -> list[float] | None:
-    """Returns what was spent at each point; None where it is not known everywhere."""
+    """Returns what was spent at each point; None where it is not known everywhere.
+
+    Before any work an agent has told of no FLOPs, but none is what they were.
+    """
     spent = [getattr(point, axis) for point in points]
+    if len(points) > 1 and spent[0] is None and points[0].num_tokens == points[0].num_gradient_steps == 0:
+        spent[0] = 0
     return None if not spent or None in spent else [float(each) for each in spent]
 
 

@@ -58,7 +58,8 @@ def make_result(suite, entry, agent, skill, seed, **more):
     shares = [0, 0.25, 0.5, 0.75, 1.0]
     curve = tuple(
         CurvePoint(
-            num_tokens=int(share * entry.budget), num_gradient_steps=int(200 * share), flops=share * 1e12,
+            num_tokens=int(share * entry.budget), num_gradient_steps=int(200 * share),
+            flops=share * 1e12 if share else None,  # as jobs tell it
             score=min(1.0, max(0.0, 0.3 * skill + (mean - 0.3 * skill) * math.sqrt(share))),
         )
         for share in shares

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,17 @@ def test_other_axes_have_their_units():
         25.0,
         50.0,
     ]
+
+
+def test_no_flops_were_spent_before_any_work():
+    start, *later = make_curve((0, 0.0), (500, 0.5), (1000, 0.5))
+    start = dataclasses.replace(start, flops=None)
+    (curve,) = efficiency_curves(
+        [make_result("a", "one", 0, curve=(start, *later)), make_result("b", "one", 0, curve=(start,))],
+        SUITE, axis="flops", num_points=5,
+    )  # fmt: skip
+    assert curve.agent == "a" and curve.x.tolist() == [0.0, 2500.0, 5000.0, 7500.0, 10000.0]
+    assert curve.score == pytest.approx([0.0, 0.25, 0.5, 0.5, 0.5])
 
 
 def test_a_band_reaches_from_run_to_run():
