@@ -63,6 +63,8 @@ EXAMPLES = """\
   lmgym play lmgym/Math-v0 --level 3
   lmgym grade 5/2 '\\boxed{2.5}'
   lmgym train ppo --help
+  lmgym bench --suite quick --agents ppo,random --out runs/first
+  lmgym report runs/first
 """
 
 

@@ -82,6 +82,7 @@ def test_bad_agents_are_named_with_the_reason_and_the_others_finish(bench, capsy
     text = capsys.readouterr().out
     for agent in kinds:
         assert agent in text
+    assert "--timeout-minutes gives them more time" in text.replace("\n", " ")
     assert "\x1b[31m" not in text, "a message of foreign code reached the terminal as it was"
 
 

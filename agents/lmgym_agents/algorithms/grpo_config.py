@@ -25,7 +25,7 @@ from lmgym_agents.sampling import SamplingParams
 
 @dataclass(frozen=True, kw_only=True)
 class GRPOConfig:
-    """Options of GRPO. ``preset`` chooses the member of its family; an option that is given wins over it."""
+    """Options of GRPO. The preset chooses the member of its family; an option that is given wins over it."""
 
     seed: int = 0
     """names every random choice of the run"""

@@ -223,4 +223,8 @@ def _print_results(console: Console, suite: Suite | None, results: Sequence[Resu
         console.print("failed; these are in no number:")
         for line in failures:
             console.print(f"  {line}", soft_wrap=True)
-        console.print("What a job has printed is in its log.txt; --retry-failed does failed jobs again.")
+        is_late = any(result.failure is not None and result.failure.kind == "timeout" for result in results)
+        more = "; --timeout-minutes gives them more time" if is_late else ""
+        console.print(
+            f"What a job has printed is in its log.txt; --retry-failed does failed jobs again{more}."
+        )

@@ -25,7 +25,7 @@ Flat = tyro.conf.OmitArgPrefixes
 class TrainGRPO:
     """Trains a language model by GRPO or one of its relatives (--preset) in an environment.
 
-    The run's folder is that of `train ppo`. Ctrl-c saves and leaves; --resume goes on.
+    The run's folder holds what that of `lmgym train ppo` holds. Ctrl-c saves and leaves; --resume goes on.
     """
 
     env: Annotated[EnvOptions, Flat] = field(default_factory=EnvOptions)
