@@ -26,7 +26,7 @@ from lmgym_agents.models import save_policy
 
 
 class PPORecipe:
-    """PPO with a value head, from the recipes of benchmarks/learning_suite.py."""
+    """PPO with a value head; the recipes of benchmarks/learning_suite.py, with epochs for a smaller budget."""
 
     config_class = PPOConfig
     own_options: Mapping[str, Any] = {"num_envs": None}
@@ -37,7 +37,7 @@ class PPORecipe:
         own["num_envs"] = own["num_envs"] or rows_for(start, 60)
         return {
             "iterations": planned_updates(start, own["num_envs"]), "optimizer": "muon",
-            "learning_rate": 2e-3, "value_coefficient": 1.0, "kl_rows": 0,
+            "learning_rate": 1e-3, "epochs": 3, "value_coefficient": 1.0, "kl_rows": 0,
         }  # fmt: skip
 
     def make(self, start: Start, config: PPOConfig, own: Mapping[str, Any]) -> Any:
