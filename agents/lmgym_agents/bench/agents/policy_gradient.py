@@ -26,7 +26,7 @@ from lmgym_agents.models import save_policy
 
 
 class PPORecipe:
-    """PPO with a value head; the recipes of benchmarks/learning_suite.py, with epochs for a smaller budget."""
+    """PPO with a value head: recipes of benchmarks/learning_suite.py, with epochs for a smaller budget."""
 
     config_class = PPOConfig
     own_options: Mapping[str, Any] = {"num_envs": None}
