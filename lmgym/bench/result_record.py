@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal, cast, get_args
 
-from lmgym.bench.fields import Fields, canonical_json, check_plain
+from lmgym.bench.fields import Fields, canonical_json, check_plain, show
 from lmgym.errors import InvalidValueError
 
 SCHEMA = 1
@@ -22,6 +22,7 @@ FailureKind = Literal["raised", "timeout", "died", "not_finite", "bad_action", "
 """The agent raised an exception, took too long, its process died, it wrote NaN, acted outside the action
 space, or the memory was not enough."""
 
+_SUITE_ID = re.compile(r"lmgym-[a-z0-9_.-]+-[0-9]+")
 _HASH = re.compile(r"[0-9a-f]{8,128}")
 _MAX_CURVE = 10_000
 
@@ -144,7 +145,7 @@ def parse_result(value: object, where: str = "result") -> Result:
     fields = Fields(value, where)
     fields.integer("schema", SCHEMA, SCHEMA)
     result = Result(
-        suite=fields.text("suite", max_chars=200),
+        suite=_suite_id(fields, "suite"),
         suite_hash=_hash(fields, "suite_hash"),
         entry=fields.text("entry", max_chars=64),
         env=fields.text("env", max_chars=200),
@@ -179,6 +180,14 @@ def parse_result(value: object, where: str = "result") -> Result:
             f"{where}.scores must be given where status is 'ok', and be empty where it is 'failed'."
         )
     return result
+
+
+def _suite_id(fields: Fields, name: str) -> str:
+    """Returns an id, which is no path: whoever shows results of others opens no file that these name."""
+    text = fields.text(name, max_chars=200)
+    if not _SUITE_ID.fullmatch(text):
+        raise InvalidValueError(f"{fields.at(name)} must be an id such as lmgym-quick-1, got {show(text)}.")
+    return text
 
 
 def _hash(fields: Fields, name: str) -> str:

@@ -113,6 +113,11 @@ def test_files_can_be_read_by_others(tmp_path):
         ({"date": "yesterday"}, "result.date must be a time"),
         ({"timing": {"wall_s": -1}}, "result.timing.wall_s must be a number in [0, "),
         ({"timing": {"wall_s": None}}, "result.timing.wall_s must be a number"),
+        (
+            {"suite": "/home/any.json"},
+            "result.suite must be an id such as lmgym-quick-1, got '/home/any.json'",
+        ),
+        ({"suite": "lmgym-x-1.json"}, "result.suite must be an id"),
         ({"colour": "red"}, "unknown field of result 'colour'"),
         ({"failure": {"kind": "raised", "message": "", "where": "x"}}, "failure.message is empty"),
         (
