@@ -78,7 +78,7 @@ def run_job(job: Job, folder: Path, *, on_progress: OnProgress | None = None) ->
         on_progress: see ``OnProgress``.
 
     Raises:
-        OSError: the disk refused.
+        OSError: the folder can't be made.
     """
     start = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ import pytest
 from lmgym.bench.suites import load_suite
 from lmgym.errors import InvalidValueError
 from lmgym_agents.commands.report import ReportConfig, run_report
+from lmgym_agents.report.html import runs
 from lmgym_agents.report.html.bench_figures import figure_text
 from lmgym_agents.report.html.episodes import Episode
 from lmgym_agents.report.html.folder import MAX_LINE_BYTES
@@ -326,6 +327,15 @@ def test_long_runs_are_thinned_and_keep_their_end():
     kept = [record["step"] for record in thin(records, 100)]
     assert kept[:3] == [0, 11, 22] and kept[-1] == 1000 and len(kept) <= 102
     assert thin([], 10) == []
+
+
+def test_metrics_are_read_up_to_a_size(tmp_path, monkeypatch):
+    lines = [{"step": step, "loss": 0.5} for step in range(10)]
+    write_lines(tmp_path / "metrics.jsonl", lines)
+    monkeypatch.setattr(runs, "MAX_METRICS_BYTES", 5 * len(json.dumps(lines[0])))
+    report = make_report(tmp_path)
+    assert Blocks(report.html).data("data")["runs"][0]["num_updates"] == 5
+    assert left_out(report) == ["metrics.jsonl: what is behind line 6: more than can be shown"]
 
 
 def test_an_empty_folder_and_none_at_all(tmp_path):

@@ -19,6 +19,8 @@ MIN_POINTS: Final = 60
 MAX_RECORDS: Final = 24_000
 """Of all runs together: where there are many, each has fewer points."""
 MAX_METRICS: Final = 120
+MAX_METRICS_BYTES: Final = 100_000_000
+"""Of a file of metrics, all of which is held until it is thinned."""
 MAX_CONFIG_CHARS: Final = 20_000
 MAX_SAMPLES: Final = 12
 
@@ -43,9 +45,7 @@ def summarise_run(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read_run(folder: Folder, at: str, points: int) -> dict[str, Any]:
-    records = [
-        record for _, record in folder.objects(f"{at}metrics.jsonl") if type(record.get("step")) is int
-    ]
+    records = _read_records(folder, f"{at}metrics.jsonl")
     config = folder.read_json(f"{at}config.json") or folder.read_json(f"{at}job.json")
     evaluation = folder.read_json(f"{at}evaluation.json")
     text = "" if config is None else json.dumps(config, indent=1, ensure_ascii=True)
@@ -57,6 +57,17 @@ def _read_run(folder: Folder, at: str, points: int) -> dict[str, Any]:
         "evaluation": [] if evaluation is None else read_evaluation(evaluation),
         "config": text if len(text) <= MAX_CONFIG_CHARS else text[:MAX_CONFIG_CHARS] + "\n…",
     }
+
+
+def _read_records(folder: Folder, name: str) -> list[dict[str, Any]]:
+    records = []
+    for line, record in folder.objects(name):
+        if line.offset > MAX_METRICS_BYTES:
+            folder.left_out.add(name, f"what is behind line {line.number:,}: more than can be shown")
+            break
+        if type(record.get("step")) is int:
+            records.append(record)
+    return records
 
 
 def thin(records: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
