@@ -92,6 +92,13 @@ class EarlyLearner(Learner):
         training.advance(num_read_tokens=10, num_gradient_steps=2)
 
 
+class Spoiler(Learner):
+    """Writes into the model that all others start from."""
+
+    def learn(self, training):
+        (training.model / "model.safetensors").write_bytes(b"mine")
+
+
 class NotFiniteMetric(Learner):
     def learn(self, training):
         training.advance({"loss": float("nan")}, num_read_tokens=10)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -254,6 +255,17 @@ def test_observers_of_several_turns_see_each_of_them(tmp_path, warm):
             "agent",
         ]
         assert said[0] in bench_learners.WORDS
+
+
+def test_who_changes_the_common_start_is_told_of_and_so_are_the_next(tmp_path, warm):
+    folder = tmp_path / "warm"
+    shutil.copytree(warm.parent, folder)
+    for name, where in (("Learner", None), ("Spoiler", "measuring after training"), ("Learner", "loading")):
+        result = run(HERE + name, tmp_path / f"{name}-{where}", folder / "model")
+        if where is None:
+            assert result.status == "ok"
+        else:
+            assert "training.folder" in result.failure.message and where in result.failure.where
 
 
 def test_the_start_is_the_same_in_every_run_and_another_under_another_seed(tmp_path):

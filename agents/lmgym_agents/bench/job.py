@@ -39,7 +39,7 @@ from lmgym_agents.bench.failures import describe_error, kind_of, place_of
 from lmgym_agents.bench.measuring import measure
 from lmgym_agents.bench.observing import observe_until_spent
 from lmgym_agents.bench.training import BenchTraining
-from lmgym_agents.bench.warm_start import make_warm_start, prepare_torch
+from lmgym_agents.bench.warm_start import check_warm_start, make_warm_start, prepare_torch
 from lmgym_agents.bench.weights import check_finite, hash_weights
 from lmgym_agents.runs.random_state import seed_rngs
 from lmgym_agents.runs.versions import collect_versions
@@ -115,6 +115,7 @@ class _Run:
         self.start_scores: dict[str, Score] = {}
         self.seconds: dict[str, float] = {}
         self.weights_hash: str | None = None
+        self.start = folder / "start"
 
     def go(self) -> None:
         job, entry = self.job, self.job.entry
@@ -133,6 +134,7 @@ class _Run:
         self._train(training)
         self.phase = "measuring after training"
         self._measure_end(training)
+        check_warm_start(self.start)
         self.phase = "saving"
         self._keep()
         self.tell("end", 1.0)
@@ -154,6 +156,8 @@ class _Run:
             model = make_warm_start(
                 job.entry, job.seed, self.folder / "start", device=job.device, threads=job.threads
             )
+        self.start = model
+        check_warm_start(model)
         return BenchTraining(
             job.entry, seed=make_key(job.seed, "bench", job.entry.name, "training") % 2**63, model=model,
             tokenizer=make_tokenizer(str(model)), folder=self.folder, device=job.device,

@@ -7,6 +7,7 @@ or a preset's first weights where the entry has no warm start.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Any, Final, cast
@@ -17,6 +18,7 @@ import torch
 import lmgym  # noqa: F401  # registers the environments
 from lmgym.bench.suites import Entry
 from lmgym.envs.vector import TokenVectorEnv
+from lmgym.errors import ModelError
 from lmgym.seeding import make_key
 from lmgym.tokenization import TextTokenizer, make_tokenizer
 from lmgym_agents.algorithms.sft import SFT, SFTConfig
@@ -27,7 +29,7 @@ from lmgym_agents.packaged_models import named_model
 from lmgym_agents.policy import Policy
 
 DONE: Final = "done"
-"""Name of the file that says that the folder's model is whole."""
+"""Name of the file that says that the folder's model is whole; it holds the model's digest."""
 
 
 def make_warm_start(entry: Entry, seed: int, folder: Path, *, device: str = "cpu", threads: int = 1) -> Path:
@@ -58,8 +60,29 @@ def make_warm_start(entry: Entry, seed: int, folder: Path, *, device: str = "cpu
     if entry.warm_start is not None:
         _fine_tune(policy, entry, env, seed)
     save_policy(policy, model, tokenizer=env.tokenizer)
-    (folder / DONE).touch()
+    (folder / DONE).write_text(_digest(model), "ascii")
     return model
+
+
+def check_warm_start(model: Path) -> None:
+    """Raises ModelError if the model that all agents start from is no longer the one that was made."""
+    done = model.parent / DONE
+    if not done.is_file() or not (recorded := done.read_text("ascii")):
+        return  # a model of somebody's own, or from before there were digests
+    if _digest(model) != recorded:
+        raise ModelError(
+            f"the model in {model}, which all agents of an entry and a seed start from, was changed after it "
+            "was made: an agent has written into training.model instead of training.folder. Remove "
+            f"{model.parent.name} and the jobs that began from it, and run the bench again."
+        )
+
+
+def _digest(model: Path) -> str:
+    total = hashlib.sha256()
+    for path in sorted(path for path in model.rglob("*") if path.is_file()):
+        data = path.read_bytes()
+        total.update(f"{path.relative_to(model).as_posix()} {len(data)}\n".encode() + data)
+    return total.hexdigest()
 
 
 def prepare_torch(threads: int) -> None:
