@@ -62,6 +62,12 @@ assert "torch" not in sys.modules
 from lmgym.preferences.label.app import read_page
 
 assert b"<!doctype html>" in read_page()["index.html"]
+
+from lmgym.bench.results import result_schema
+from lmgym.bench.suites import load_suite, recorded_hash, suite_ids
+
+assert load_suite("quick").hash == recorded_hash("lmgym-quick-1") and len(suite_ids()) >= 3
+assert result_schema()["type"] == "object"
 """
 
 
@@ -77,6 +83,8 @@ def main() -> None:
         assert "lmgym/Math-v0" in listing, listing
         graded = run(HOME / "bin" / "lmgym", "grade", "1/2", "0.5", cwd=elsewhere)
         assert "correct" in graded, graded
+        run(HOME / "bin" / "lmgym", "new-agent", "my_agent", "--kind", "learning", cwd=elsewhere)
+        assert (elsewhere / "my_agent" / "my_agent.py").is_file()
         missing = run(HOME / "bin" / "lmgym", "train", "ppo", cwd=elsewhere, status=2)
         assert "lmgym[agents]" in missing and "Traceback" not in missing, missing
 
