@@ -12,7 +12,7 @@ Everything beyond ``granularity`` and ``act`` is optional, and an agent simply h
 - ``learn(training)``: the agent trains itself, in environments that it takes from ``training``. An agent has
   ``observe`` or ``learn``, not both.
 - ``begin(training)``: told once, before anything else, where it will train; the place to load
-  ``training.model``, so that it can be measured before it has learned.
+  ``training.model``, so that it can be measured before it has learned; training there fails the job.
 - ``save(folder)`` and ``load(folder)``: what was learned, so that a killed run goes on.
 - ``explores``: if there is such an attribute it is True while training episodes are played, False in
   measurements.
@@ -89,7 +89,8 @@ class Training(Protocol):
     """What an agent that trains itself is given: environments, a budget of tokens, a place for its state.
 
     The budget is counted by the environments. When it is spent they raise ``BudgetSpentError`` at the next
-    action, which ``learn`` need not catch: whoever called it takes that for its end.
+    action, and before at one of so many rows that it would go far beyond. ``learn`` need not catch this:
+    whoever called it takes that for its end.
     """
 
     env_id: str
@@ -102,7 +103,8 @@ class Training(Protocol):
     num_tokens: int
     """Of them, spent so far."""
     model: Path | None
-    """Folder of the language model that everybody starts from (Hugging Face format, with its tokenizer)."""
+    """Folder of the language model that everybody starts from (Hugging Face format, with its tokenizer); to
+    read, not to write."""
     tokenizer: TextTokenizer
     """Of that model, and of the environments."""
     folder: Path

@@ -164,7 +164,7 @@ class BenchFolder:
 
     def collect(self, found: Mapping[str, Result]) -> None:
         """Adds finished jobs by their folders, and rewrites ``results.jsonl`` if that changes it."""
-        new = self._results | found
+        new = {**self._results, **found}
         if new != self._results or not self._is_written:
             self._results, self._is_written = new, True
             write_results(self.path / "results.jsonl", self.results)
