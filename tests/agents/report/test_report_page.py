@@ -312,6 +312,16 @@ def test_every_figure_is_one_that_plotly_accepts(tmp_path):
         graph_objects.Figure(figure)
 
 
+def test_curves_over_all_entries_leave_out_who_lacks_some(tmp_path):
+    results = make_results(agents={"ppo": 0.7, "<half>": 0.9})
+    write_bench(tmp_path, results=[r for r in results if r.agent == "ppo" or r.entry == "reverse"])
+    (figures,) = Blocks(make_report(tmp_path).html).data("figures")["bench"]
+    curves, reverse = figures["curves"]["num_tokens"], figures["entries"]["reverse"]["num_tokens"]
+    assert {trace["name"] for trace in curves["data"] if trace.get("showlegend", True)} == {"ppo"}
+    assert curves["layout"]["title"]["text"] == "without &lt;half&gt;, which lack entries"
+    assert "title" not in reverse["layout"] and "half" in json.dumps(reverse["data"])
+
+
 def test_names_in_figures_are_no_html(tmp_path):
     results = make_results(agents=dict.fromkeys(PAYLOADS[:5], 0.5))
     write_bench(tmp_path, results=[fail(results[0], PAYLOADS[0]), *results[1:]])

@@ -73,9 +73,22 @@ def _curve_figures(
             results, part.suite, axis=axis, entry=entry, num_points=21 if entry else 41,
             num_resamples=_RESAMPLES,
         )  # fmt: skip
-        if curves:
-            figures[axis] = curve_figure(curves, axis, styles)
+        most = max((curve.num_entries for curve in curves), default=0)
+        whole = [curve for curve in curves if curve.num_entries == most]
+        if whole:
+            figures[axis] = curve_figure(whole, axis, styles)
+            _name_those_left_out(figures[axis], [each.agent for each in curves if each.num_entries < most])
     return figures
+
+
+def _name_those_left_out(figure: Figure, agents: Sequence[str]) -> None:
+    """Says which agents lack entries that others have, whose means would be over easier or harder ones."""
+    if agents:
+        figure["layout"]["title"] = {
+            "text": f"without {figure_text(', '.join(agents), max_chars=120)}, which lack entries",
+            "font": {"size": 12}, "x": 0, "xref": "paper",
+        }  # fmt: skip
+        figure["layout"]["margin"]["t"] = 36
 
 
 def _style(place: int) -> dict[str, str]:
