@@ -27,7 +27,7 @@ HERE = "tests.agents.bench_learners:"
 SMALL = {
     "random": "random",
     "optimal": "optimal",
-    "sft": "sft?batch_rows=8",
+    "sft": "sft?batch_rows=4",
     "ppo": "ppo?num_envs=16&minibatches=2",
     "grpo": "grpo?num_envs=16&group_size=4&minibatches=1",
     "reinforce": "reinforce?num_envs=16",

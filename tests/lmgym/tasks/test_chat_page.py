@@ -16,8 +16,9 @@ from lmgym.tasks.chat.answers import tone_words
 from lmgym.tasks.chat.goals import EXTRA_FOLLOW_UPS, LEVELS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "environments" / "chat.md").read_text("utf-8")
+BY_HAND = PAGE.split("<!-- facts")[0]  # the rest is written from the task
 ROWS = [
-    [cell.strip() for cell in line.split("|")[1:-1]] for line in PAGE.splitlines() if line.startswith("|")
+    [cell.strip() for cell in line.split("|")[1:-1]] for line in BY_HAND.splitlines() if line.startswith("|")
 ]
 
 
