@@ -14,8 +14,8 @@ from lmgym.errors import BudgetSpentError, InvalidValueError
 from lmgym.tokenization import make_tokenizer
 from lmgym_agents.bench.counted_env import TokenBudget, make_counted_env
 from lmgym_agents.bench.training import BenchTraining
-from lmgym_agents.bench.weights import NotFiniteError
 from lmgym_agents.runs.metrics import read_metrics
+from lmgym_agents.weights import NotFiniteError
 
 DELAYED = {"num_turns": 2, "length": 1}
 

@@ -10,7 +10,7 @@ import torch
 
 import lmgym
 from lmgym.errors import InvalidActionError, OutOfMemoryError
-from lmgym_agents.bench.weights import NotFiniteError
+from lmgym_agents.weights import NotFiniteError
 
 Kind = Literal["raised", "not_finite", "bad_action", "memory"]
 """Those that a job can tell of itself; "timeout" and "died" are told by whoever runs it."""

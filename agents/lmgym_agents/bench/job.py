@@ -40,10 +40,10 @@ from lmgym_agents.bench.measuring import measure
 from lmgym_agents.bench.observing import observe_until_spent
 from lmgym_agents.bench.training import BenchTraining
 from lmgym_agents.bench.warm_start import check_warm_start, make_warm_start, prepare_torch
-from lmgym_agents.bench.weights import check_finite, hash_weights
 from lmgym_agents.runs.random_state import seed_rngs
 from lmgym_agents.runs.versions import collect_versions
 from lmgym_agents.token_records import record_tokens, write_token_records
+from lmgym_agents.weights import check_finite, hash_weights
 
 NUM_RECORDS: Final = 64
 """Episodes in each file of token records."""

@@ -23,10 +23,10 @@ from lmgym.envs.vector import TokenVectorEnv
 from lmgym.errors import InvalidValueError
 from lmgym.tokenization import TextTokenizer
 from lmgym_agents.bench.counted_env import TokenBudget, make_counted_env
-from lmgym_agents.bench.weights import NotFiniteError
 from lmgym_agents.runs import checkpoint
 from lmgym_agents.runs.metrics import MetricsWriter
 from lmgym_agents.runs.random_state import rng_state, set_rng_state
+from lmgym_agents.weights import NotFiniteError
 
 CHECKPOINT_EVERY_S: Final = 10.0
 MAX_FLOPS: Final = 1e30

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Protocol, cast
 
-import torch
 import tyro
-from torch import nn
 
 from lmgym.envs.vector import TokenVectorEnv
 from lmgym.errors import InvalidValueError
@@ -34,6 +31,7 @@ from lmgym_agents.runs.folder import RunFolder
 from lmgym_agents.runs.metrics import read_metrics
 from lmgym_agents.runs.progress import TrainingDisplay
 from lmgym_agents.train import Algorithm, Stage, TrainingResult, run_stages
+from lmgym_agents.weights import hash_weights
 
 Flat = tyro.conf.OmitArgPrefixes
 
@@ -281,15 +279,6 @@ def open_run(config: RunConfig, kind: str, env: TokenVectorEnv, policy: Policy, 
         "first_weights": hash_weights(policy),
     }
     return RunFolder(path, plain, resume=folder.resume)
-
-
-def hash_weights(module: nn.Module) -> str:
-    """Returns the SHA-256 of the weights as they are, names and dtypes included."""
-    total = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return total.hexdigest()
 
 
 def _run(

@@ -20,7 +20,6 @@ from lmgym.preferences.formats import FORMATS, explain_empty, read_preferences_a
 from lmgym.tokenization import TextTokenizer
 from lmgym_agents.algorithms.dpo import DPO
 from lmgym_agents.algorithms.dpo_config import DPOConfig
-from lmgym_agents.commands.train import hash_weights
 from lmgym_agents.models import save_policy
 from lmgym_agents.preference_rows import PreferenceRows, show_left_out
 from lmgym_agents.report.curves import draw_curves
@@ -31,6 +30,7 @@ from lmgym_agents.runs.folder import RunFolder
 from lmgym_agents.runs.metrics import read_metrics
 from lmgym_agents.runs.progress import TrainingDisplay
 from lmgym_agents.train import Stage, TrainingResult, run_stages
+from lmgym_agents.weights import hash_weights
 
 Flat = tyro.conf.OmitArgPrefixes
 

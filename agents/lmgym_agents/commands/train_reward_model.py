@@ -17,7 +17,6 @@ from lmgym.errors import InvalidValueError
 from lmgym.seeding import make_key
 from lmgym_agents.algorithms.reward_model import RewardModelTraining
 from lmgym_agents.algorithms.reward_model_config import RewardModelConfig
-from lmgym_agents.commands.train import hash_weights
 from lmgym_agents.report.calibration import draw_reliability
 from lmgym_agents.report.curves import draw_curves
 from lmgym_agents.reward_models.calibration import Bin
@@ -33,6 +32,7 @@ from lmgym_agents.runs.folder import RunFolder
 from lmgym_agents.runs.metrics import read_metrics
 from lmgym_agents.runs.progress import TrainingDisplay
 from lmgym_agents.train import Stage, run_stages
+from lmgym_agents.weights import hash_weights
 
 Flat = tyro.conf.OmitArgPrefixes
 
