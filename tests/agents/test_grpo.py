@@ -198,6 +198,12 @@ def test_what_stands_where_no_action_is_changes_nothing():
         assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+def test_an_iteration_says_how_many_rows_it_has_learned_from():
+    metrics = make_grpo(make_env(reward=FirstLetter(), num_envs=32)).iterate().metrics
+    assert 0 < metrics["informative_groups"] < 8
+    assert metrics["learned_rows"] == 4 * metrics["informative_groups"]
+
+
 def test_uniform_groups_are_dropped_counted_and_change_nothing_for_the_others():
     env = make_env(reward=FirstLetter(), num_envs=32)
     grpo = make_grpo(env)
